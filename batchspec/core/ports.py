@@ -1,0 +1,117 @@
+"""What the program asks of the world: small Protocols that the adapters fill and tests can fill otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from batchspec.core.diagnostics import DiagnosticSink
+from batchspec.core.model import BatchJob, InputRow, JobRequest, RemoteFile
+
+
+class Clock(Protocol):
+    """Time, so that waiting can be tested without waiting."""
+
+    def now(self) -> float:
+        """Return Unix time in seconds."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; returns early or raises Interrupted when a signal asks to stop."""
+        ...
+
+
+class ProjectFiles(Protocol):
+    """The files of a project, confined to its root. Every path is POSIX and relative to the root.
+
+    Each method raises FileProblemError for a path that is missing, leaves the root (also by a symlink), or is no
+    regular file.
+    """
+
+    def join(self, beside: str, path: str) -> str:
+        """Return `path`, as written in the file `beside`, relative to the root."""
+        ...
+
+    def read_text(self, path: str) -> str:
+        """Return a UTF-8 text file, its byte order mark dropped, line ends as they are."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading as a stream of bytes."""
+        ...
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the files that match, in name order; `**` spans folders."""
+        ...
+
+
+class RowSource(Protocol):
+    """Streams the rows of a spec's inputs."""
+
+    def rows(self, sink: DiagnosticSink) -> Iterator[InputRow]:
+        """Yield every row in order, never holding a file whole; what is wrong goes to `sink`, and reading goes on."""
+        ...
+
+
+class Progress(Protocol):
+    """Where long work says how far it is."""
+
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
+        """Begin a phase ("rendering", "upload", "waiting", "download") of `total` units, None where not known."""
+        ...
+
+    def advance(self, count: int = 1) -> None:
+        """Count work done since the last call."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Show what the phase is doing now (a job's status, a countdown)."""
+        ...
+
+    def finish(self) -> None:
+        """End the phase."""
+        ...
+
+
+Checkpoint = Callable[[str], None]
+"""Called with a name before and after every durable or remote step; tests end the process there."""
+
+
+class Provider(Protocol):
+    """The files and batch-jobs API.
+
+    Every method raises AccessError for a refused key, ProviderRefusedError for a definite refusal, and
+    ProviderUnavailableError when no usable answer came within the permitted retries.
+    """
+
+    def upload(self, path: Path, filename: str, progress: Progress) -> RemoteFile:
+        """Upload a JSONL file with purpose `batch`, streaming it. May be repeated: a duplicate costs nothing."""
+        ...
+
+    def find_files(self, filename: str) -> Sequence[RemoteFile]:
+        """Return the uploaded batch files of exactly this name."""
+        ...
+
+    def create_job(self, request: JobRequest) -> BatchJob:
+        """Create a job with exactly one POST, never repeated.
+
+        Raises SubmissionUnknownError when it was sent and no definite answer came.
+        """
+        ...
+
+    def get_job(self, job_id: str) -> BatchJob | None:
+        """Return the job, or None where the provider knows none of that id."""
+        ...
+
+    def list_jobs(self, created_after: float | None = None) -> Iterator[BatchJob]:
+        """Yield the jobs created at or after a Unix time, every page of them, in no promised order."""
+        ...
+
+    def cancel_job(self, job_id: str) -> BatchJob:
+        """Ask the provider to cancel a job and return it as it then is."""
+        ...
+
+    def download(self, file_id: str, destination: Path, progress: Progress) -> int:
+        """Stream a file's content into `destination` (written whole or not at all) and return its bytes."""
+        ...
