@@ -1,0 +1,68 @@
+"""The one home of orjson: JSON text in and out, with the few places mended where it loses information.
+
+Canonical JSON, which digests are made of, is in `core.canonical`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+import orjson
+
+# orjson reads an integer beyond 64 bits as a float; an identifier of twenty digits must not lose its last ones.
+_MAYBE_BIG_INTEGER = re.compile(rb"[0-9]{19}")
+
+
+class JsonError(ValueError):
+    """Text that is not JSON. `offset` counts characters from 0."""
+
+    def __init__(self, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.offset = offset
+
+
+def parse(data: bytes) -> object:
+    """Read one JSON value from UTF-8 bytes, integers exact at any size; NaN and infinities are refused.
+
+    Raises JsonError.
+    """
+    try:
+        if _MAYBE_BIG_INTEGER.search(data):
+            return json.loads(data, parse_constant=_refuse_constant)
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise JsonError(error.msg, error.pos) from None
+    except json.JSONDecodeError as error:
+        raise JsonError(error.msg, error.pos) from None
+    except UnicodeDecodeError as error:
+        raise JsonError(f"not UTF-8: {error.reason}", error.start) from None
+    except (ValueError, RecursionError) as error:
+        raise JsonError(str(error), 0) from None
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def encode(value: object) -> bytes:
+    """Write one value as compact UTF-8 JSON, keys in their own order. Raises ValueError for what JSON has no form for."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        # Integers beyond 64 bits and deep nesting: the standard library's encoder takes them.
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode("utf-8")
+
+
+def encode_pretty(value: object) -> str:
+    """Write one value as JSON for people: indented by two, keys in their own order."""
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def encode_string(text: str) -> bytes:
+    """Write a string as JSON, UTF-8, nothing escaped that need not be. Raises ValueError for a lone surrogate."""
+    try:
+        return orjson.dumps(text)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
