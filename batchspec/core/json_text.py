@@ -46,7 +46,7 @@ def _refuse_constant(name: str) -> object:
 
 
 def encode(value: object) -> bytes:
-    """Write one value as compact UTF-8 JSON, keys in their own order. Raises ValueError for what JSON has no form for."""
+    """Write one value as compact UTF-8 JSON, keys in their own order. Raises ValueError for what JSON lacks."""
     try:
         return orjson.dumps(value)
     except TypeError:

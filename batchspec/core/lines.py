@@ -1,0 +1,59 @@
+"""The lines of a batch file: `{"custom_id":…,"body":…}`, the body in canonical form.
+
+A file written here tells everything about its requests again: the custom_ids and, by digest, who they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from batchspec.core.canonical import body_digest, canonical
+from batchspec.core.json_text import JsonError, encode_string, parse
+from batchspec.core.model import BodyDigest
+
+_HEAD = b'{"custom_id":'
+_MIDDLE = b',"body":'
+_TAIL = b"}\n"
+
+
+class LineError(ValueError):
+    """A line that is not of a batch file."""
+
+
+class RequestLine(NamedTuple):
+    """What one line of a batch file holds."""
+
+    custom_id: str
+    body: BodyDigest
+
+
+def request_line(custom_id: str, body: bytes) -> bytes:
+    """Return the line, with its newline, for a canonical body."""
+    return b"".join((_HEAD, encode_string(custom_id), _MIDDLE, body, _TAIL))
+
+
+def read_request_line(line: bytes) -> RequestLine:
+    """Read a line back, digesting its body anew; also one that another program or an older version has written.
+
+    Raises LineError.
+    """
+    try:
+        value = parse(line)
+    except JsonError as error:
+        raise LineError(f"not JSON: {error}") from None
+    if not isinstance(value, dict) or not isinstance(value.get("body"), dict):
+        raise LineError("no object with a `body`")
+    custom_id = value.get("custom_id")
+    if not isinstance(custom_id, str):
+        raise LineError("no `custom_id`")
+    return RequestLine(custom_id, body_digest(canonical(value["body"])))
+
+
+def read_request_lines(stream: Iterable[bytes]) -> Iterator[RequestLine]:
+    """Read a whole file of them. Raises LineError, naming the line."""
+    for number, line in enumerate(stream, 1):
+        try:
+            yield read_request_line(line)
+        except LineError as error:
+            raise LineError(f"line {number}: {error}") from None
