@@ -1,0 +1,170 @@
+"""From a spec and its rows to requests: every row rendered, checked and digested, one after the other.
+
+Pure: the same spec and the same rows give the same bytes, on every machine and at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from batchspec.core.body import TemplateProblems, compile_body
+from batchspec.core.canonical import CanonicalError, Pointer, body_digest, default_custom_id
+from batchspec.core.checking import BodyChecker
+from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Severity
+from batchspec.core.errors import InvalidInputError
+from batchspec.core.model import BodyDigest, InputRow
+from batchspec.core.ports import ProjectFiles
+from batchspec.core.schema import SchemaProblem
+from batchspec.core.spec import Spec
+from batchspec.core.template import Compiled, TemplateCompiler, TemplateError
+
+_NAMES = ("row", "spec")
+_LONGEST_CUSTOM_ID = 512
+
+
+class RenderedRow(NamedTuple):
+    """One request as it would be sent: the row it is made from, its custom_id, its canonical body and that's digest."""
+
+    row: InputRow
+    custom_id: str
+    body: bytes
+    digest: BodyDigest
+
+
+class _RowRefused(Exception):  # noqa: N818 - control flow inside this module
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+
+
+class SpecRenderer:
+    """A spec, compiled. Raises InvalidInputError when a template does not compile."""
+
+    def __init__(self, spec: Spec, files: ProjectFiles, body_schema: Mapping[str, object] | None) -> None:
+        self.spec = spec
+        compiler = TemplateCompiler(_reader(spec, files), dict.fromkeys(_NAMES))
+        self._names: dict[str, object] = dict(compiler.globals) | {"spec": {"name": spec.name}}
+        findings: list[Diagnostic] = []
+        try:
+            self._body = compile_body(spec.body, compiler, {"spec": {"name": spec.name}})
+        except TemplateProblems as error:
+            findings.extend(_template_finding(spec, pointer, problem) for pointer, problem in error.problems)
+        except CanonicalError as error:
+            findings.append(spec.finding(error.pointer, "not-json", str(error)))
+        try:
+            self._custom_id = self._compile_custom_id(compiler)
+        except TemplateError as error:
+            findings.append(_template_finding(spec, (), error))
+        if findings:
+            raise InvalidInputError(f"{spec.path} has templates that do not compile", findings)
+        self._checker = BodyChecker(body_schema, self._body) if body_schema is not None else None
+        self._warned: set[tuple[Pointer, str]] = set()
+
+    @property
+    def names_its_ids(self) -> bool:
+        """Whether the spec says what its custom_ids are; otherwise they follow from the bodies."""
+        return self._custom_id is not None
+
+    def render(self, rows: Iterable[InputRow], sink: DiagnosticSink) -> Iterator[RenderedRow]:
+        """Yield every row's request, in order; a row that cannot be rendered goes to `sink`, and rendering goes on."""
+        for row in rows:
+            try:
+                yield self._render_row(row, sink)
+            except _RowRefused as refused:
+                for found in refused.diagnostics:
+                    sink(found)
+
+    def _render_row(self, row: InputRow, sink: DiagnosticSink) -> RenderedRow:
+        names = self._names
+        names["row"] = row.values
+        try:
+            values = self._body.values(names)
+            body = self._body.encode(values)
+            if self._checker is not None:
+                problems = self._checker.check(values)
+                if problems:
+                    self._refuse(problems, row, sink)
+            digest = body_digest(body)
+            custom_id = default_custom_id(digest) if self._custom_id is None else self._id(self._custom_id, row)
+        except TemplateError as error:
+            raise _RowRefused([replace(_template_finding(self.spec, (), error), row=row.place)]) from None
+        except CanonicalError as error:
+            found = self.spec.finding(error.pointer, "not-json", str(error))
+            raise _RowRefused([replace(found, row=row.place)]) from None
+        return RenderedRow(row, custom_id, body, digest)
+
+    def _refuse(self, problems: Iterable[SchemaProblem], row: InputRow, sink: DiagnosticSink) -> None:
+        """Report a body that does not fit. A key that the schema does not know is worth a warning, once."""
+        errors = []
+        for problem in problems:
+            warning = problem.kind == "unknown-key"
+            found = self.spec.finding(
+                problem.pointer,
+                problem.kind,
+                problem.message,
+                detail=None if warning else f"{self.spec.endpoint} does not take this",
+                hint=problem.hint,
+                severity=Severity.WARNING if warning else Severity.ERROR,
+                on_key=problem.on_key,
+            )
+            if not warning:
+                errors.append(replace(found, row=row.place))
+            elif (problem.pointer, problem.message) not in self._warned:
+                self._warned.add((problem.pointer, problem.message))
+                sink(found)
+        if errors:
+            raise _RowRefused(errors)
+
+    def _compile_custom_id(self, compiler: TemplateCompiler) -> Compiled | None:
+        source = self.spec.custom_id
+        if source is None:
+            return None
+        compiled = compiler.compile(source)
+        if compiled.constant:
+            raise TemplateError(
+                "custom-id",
+                "`custom_id` is the same for every row",
+                hint="use a column that is unique: custom_id: '{{ row.id }}'",
+                origin=source.origin,
+            )
+        return compiled
+
+    def _id(self, template: Compiled, row: InputRow) -> str:
+        value = template.render(self._names)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            message = f"`custom_id` came out as a {type(value).__name__}, not text"
+        elif not value.strip():
+            message = "`custom_id` came out empty"
+        elif len(value) > _LONGEST_CUSTOM_ID:
+            message = f"`custom_id` came out longer than {_LONGEST_CUSTOM_ID} characters"
+        else:
+            return str(value)
+        hint = f"see {row.place}; every row needs a short text of its own"
+        raise TemplateError("custom-id", message, hint=hint, origin=template.origin)
+
+
+def _reader(spec: Spec, files: ProjectFiles) -> Callable[[str], tuple[str, str]]:
+    """Return what reads an included file: its path is relative to the spec, wherever the template itself stands."""
+
+    def read(path: str) -> tuple[str, str]:
+        at = files.join(spec.path, path)
+        return files.read_text(at), at
+
+    return read
+
+
+def _template_finding(spec: Spec, pointer: Pointer, error: TemplateError) -> Diagnostic:
+    if error.origin is None:
+        return spec.finding(pointer, error.code, error.message, hint=error.hint)
+    location, source_line = error.origin.place(error.line, error.name)
+    return Diagnostic(
+        severity=Severity.ERROR,
+        code=error.code,
+        location=location,
+        summary=error.message,
+        hint=error.hint,
+        source_line=source_line,
+    )

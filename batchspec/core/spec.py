@@ -1,0 +1,363 @@
+"""A spec as the program sees it, built from a document that already fits the schema.
+
+Resolves `{file: …}` and `prompt`, fills in defaults, and keeps the way back from a body to the text that made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from batchspec.core.body import Tree
+from batchspec.core.canonical import Pointer
+from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
+from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.json_text import JsonError, parse
+from batchspec.core.model import InlineRows, InputFiles, InputRow, Inputs
+from batchspec.core.origin import FileOrigin, TemplateText, is_template
+from batchspec.core.ports import ProjectFiles
+from batchspec.core.source import SourceDocument, load_source
+
+DEFAULT_ENDPOINT = "/v1/chat/completions"
+_CHAT_ENDPOINTS = frozenset({"/v1/chat/completions", "/v1/chat/moderations", "/v1/chat/classifications"})
+_DATA_SUFFIXES = (".json", ".yaml", ".yml")
+
+
+class Limits(NamedTuple):
+    """Bounds of one spec: the first stops `apply`, the others cut its requests into jobs."""
+
+    max_requests: int | None = None
+    requests_per_job: int = 100_000
+    bytes_per_file: int = 500_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlOrigin:
+    """Text that is a string of a spec."""
+
+    document: SourceDocument
+    pointer: Pointer
+
+    def place(self, line: int, name: str | None = None) -> tuple[Location, str | None]:
+        """Return the place in the spec."""
+        span = self.document.locate_in_string(self.pointer, line, name)
+        return Location(self.document.path, span), self.document.line_text(span.line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One spec. Paths are POSIX and relative to the project's root.
+
+    `body` is JSON-like with a TemplateText wherever a string is a template. `replaced` maps places of the body to
+    the places of the document that they were made from, where the two differ (`prompt`, `{file: …}`).
+    """
+
+    name: str
+    path: str
+    endpoint: str
+    models: tuple[str, ...]
+    inputs: Inputs
+    body: Tree
+    output_path: str
+    document: SourceDocument
+    custom_id: TemplateText | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    timeout_hours: int = 24
+    limits: Limits = field(default_factory=Limits)
+    max_attempts: int = 3
+    description: str | None = None
+    replaced: Mapping[Pointer, Pointer] = field(default_factory=dict)
+
+    def finding(
+        self,
+        body_pointer: Pointer,
+        code: str,
+        summary: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+        severity: Severity = Severity.ERROR,
+        on_key: bool = False,
+    ) -> Diagnostic:
+        """Return a finding about a place of the body, at what the user wrote there."""
+        pointer = self._document_pointer(body_pointer)
+        on_key = on_key and bool(pointer) and isinstance(pointer[-1], str)
+        return self.document.diagnostic(
+            pointer, code, summary, detail=detail, hint=hint, severity=severity, on_key=on_key
+        )
+
+    def _document_pointer(self, body_pointer: Pointer) -> Pointer:
+        for length in range(len(body_pointer), -1, -1):
+            made_from = self.replaced.get(body_pointer[:length])
+            if made_from is not None:
+                pointer = (*made_from, *body_pointer[length:])
+                break
+        else:
+            pointer = ("body", *body_pointer)
+        while pointer and not self.document.has(pointer):
+            pointer = pointer[:-1]
+        return pointer
+
+
+def build_spec(
+    document: SourceDocument, files: ProjectFiles, defaults: Mapping[str, object], output_dir: str = "results"
+) -> Spec:
+    """Build a spec from a document that fits the schema, and the project's defaults.
+
+    Raises InvalidInputError with everything that the schema cannot say: files that are missing, a prompt beside
+    messages, no model.
+    """
+    builder = _Builder(document, files, defaults)
+    spec = builder.build(output_dir)
+    if has_errors(builder.findings) or spec is None:
+        raise InvalidInputError(f"{document.path} is not a valid spec", builder.findings)
+    return spec
+
+
+class _Builder:
+    def __init__(self, document: SourceDocument, files: ProjectFiles, defaults: Mapping[str, object]) -> None:
+        self.findings: list[Diagnostic] = []
+        self._document = document
+        self._files = files
+        self._keys = _with_defaults(_mapping(document.value), defaults)
+        self._replaced: dict[Pointer, Pointer] = {}
+
+    def build(self, output_dir: str) -> Spec | None:
+        keys = self._keys
+        name = str(keys["name"])
+        endpoint = str(keys.get("endpoint", DEFAULT_ENDPOINT))
+        models = self._models()
+        body = self._body(endpoint)
+        inputs = self._inputs()
+        custom_id = self._resolve(keys["custom_id"], ("custom_id",), ("custom_id",)) if "custom_id" in keys else None
+        if custom_id is not None and not isinstance(custom_id, TemplateText):
+            self._report(
+                ("custom_id",),
+                "custom-id",
+                "`custom_id` is the same for every row",
+                hint="use a column that is unique: custom_id: '{{ row.id }}'",
+            )
+            custom_id = None
+        output_path = self._output(output_dir, name)
+        if self.findings or inputs is None:
+            return None
+        limits = _mapping(keys.get("limits", {}))
+        return Spec(
+            name=name,
+            path=self._document.path,
+            description=_text(keys.get("description")),
+            endpoint=endpoint,
+            models=models,
+            inputs=inputs,
+            custom_id=custom_id,
+            body=body,
+            output_path=output_path,
+            document=self._document,
+            metadata={key: str(value) for key, value in _mapping(keys.get("metadata", {})).items()},
+            timeout_hours=_integer(keys.get("timeout_hours"), 24),
+            limits=Limits(
+                max_requests=_integer(limits["max_requests"], 0) if "max_requests" in limits else None,
+                requests_per_job=_integer(limits.get("requests_per_job"), Limits().requests_per_job),
+                bytes_per_file=_integer(limits.get("bytes_per_file"), Limits().bytes_per_file),
+            ),
+            max_attempts=_integer(_mapping(keys.get("retry", {})).get("max_attempts"), 3),
+            replaced=self._replaced,
+        )
+
+    def _models(self) -> tuple[str, ...]:
+        keys = self._keys
+        if "model" in keys and "models" in keys:
+            self._report(("models",), "two-models", "`model` and `models` are both given", hint="keep one", on_key=True)
+        if "models" in keys:
+            listed = keys["models"]
+            return tuple(str(model) for model in listed) if isinstance(listed, list) else ()
+        if "model" in keys:
+            return (str(keys["model"]),)
+        self._report(
+            (),
+            "missing-key",
+            "`model` is missing",
+            detail="every job runs one model; neither this spec nor batchspec.toml names one",
+            hint="add `model: mistral-small-latest`, or `models:` with a list",
+        )
+        return ()
+
+    def _body(self, endpoint: str) -> Tree:
+        body: dict[str, Tree] = {}
+        written = self._keys.get("body", {})
+        resolved = self._resolve(written, ("body",), ())
+        if isinstance(resolved, dict):
+            body.update(resolved)
+        elif not self.findings:
+            self._report(("body",), "wrong-type", "`body` must be a mapping", hint="a file given here holds an object")
+        if "prompt" in self._keys:
+            self._add_prompt(body, endpoint)
+        return body
+
+    def _add_prompt(self, body: dict[str, Tree], endpoint: str) -> None:
+        if endpoint not in _CHAT_ENDPOINTS:
+            self._report(
+                ("prompt",),
+                "prompt-endpoint",
+                f"`prompt` makes chat messages, which {endpoint} does not take",
+                hint="write the request under `body`, with the API's own keys",
+                on_key=True,
+            )
+            return
+        field_name = "messages" if endpoint == DEFAULT_ENDPOINT else "input"
+        if field_name in body:
+            self._report(
+                ("prompt",),
+                "two-prompts",
+                f"`prompt` and `body.{field_name}` are both given",
+                detail=f"`prompt` is a short way to write `body.{field_name}`",
+                hint="keep one of them",
+                on_key=True,
+            )
+            return
+        body[field_name] = self._messages(self._keys["prompt"], field_name)
+
+    def _messages(self, prompt: object, field_name: str) -> list[Tree]:
+        parts = prompt if isinstance(prompt, dict) and not _is_file(prompt) else {"user": prompt}
+        messages: list[Tree] = []
+        for role in ("system", "user", "assistant"):
+            if role not in parts:
+                continue
+            place: Pointer = ("prompt", role) if parts is prompt else ("prompt",)
+            target: Pointer = (field_name, len(messages))
+            self._replaced[target] = place
+            self._replaced[(*target, "content")] = place
+            content = self._resolve(parts[role], place, (*target, "content"))
+            message: dict[str, Tree] = {"role": role, "content": content}
+            if role == "assistant":
+                # The API takes a last message of the assistant only as the beginning of its answer.
+                message["prefix"] = True
+            messages.append(message)
+        return messages
+
+    def _inputs(self) -> Inputs | None:
+        if "inputs" not in self._keys:
+            return InlineRows(rows=(InputRow({}, self._document.path, 1),))
+        written = self._keys["inputs"]
+        if isinstance(written, list):
+            spans = self._document.value_span
+            rows = [
+                InputRow(_mapping(row), self._document.path, spans(("inputs", index)).line)
+                for index, row in enumerate(written)
+            ]
+            return InlineRows(rows=tuple(rows))
+        options = _mapping(written) if isinstance(written, dict) else {"path": written}
+        pointer: Pointer = ("inputs", "path") if isinstance(written, dict) else ("inputs",)
+        try:
+            pattern = self._files.join(self._document.path, str(options["path"]))
+        except FileProblemError as error:
+            self._report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
+            return None
+        span = self._document.value_span(pointer)
+        return InputFiles(
+            pattern=pattern,
+            place=(self._document.path, span.line, span.column),
+            format=_text(options.get("format")),
+            encoding=_text(options.get("encoding")) or "utf-8",
+            delimiter=_text(options.get("delimiter")),
+        )
+
+    def _output(self, output_dir: str, name: str) -> str:
+        written = self._keys.get("output")
+        pointer: Pointer = ("output", "path") if isinstance(written, dict) else ("output",)
+        path = written.get("path") if isinstance(written, dict) else written
+        wanted = f"{output_dir}/{name}.jsonl" if path is None else str(path)
+        if not wanted.endswith(".jsonl"):
+            self._report(
+                pointer,
+                "output-format",
+                f"`{wanted}` is not a .jsonl path",
+                detail="this version writes JSON Lines; CSV and Parquet are not supported yet",
+                hint=f"use `{wanted.rsplit('.', 1)[0]}.jsonl`",
+            )
+            return wanted
+        try:
+            return self._files.join(self._document.path, wanted)
+        except FileProblemError as error:
+            self._report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
+            return wanted
+
+    def _resolve(self, node: object, pointer: Pointer, target: Pointer) -> Tree:
+        """Return a tree with its files read and its templates marked; `target` is where it goes in the body."""
+        if _is_file(node):
+            self._replaced[target] = pointer
+            return self._read(str(_mapping(node)["file"]), (*pointer, "file"))
+        if isinstance(node, dict):
+            return {key: self._resolve(item, (*pointer, key), (*target, key)) for key, item in node.items()}
+        if isinstance(node, list):
+            return [self._resolve(item, (*pointer, index), (*target, index)) for index, item in enumerate(node)]
+        if isinstance(node, str) and is_template(node):
+            return TemplateText(text=node, origin=YamlOrigin(document=self._document, pointer=pointer))
+        return node
+
+    def _read(self, written: str, pointer: Pointer) -> Tree:
+        try:
+            path = self._files.join(self._document.path, written)
+            text = self._files.read_text(path)
+            if path.endswith(_DATA_SUFFIXES):
+                return parse(text.encode("utf-8")) if path.endswith(".json") else load_source(text, path).value
+        except FileProblemError as error:
+            self._report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
+            return None
+        except JsonError as error:
+            line = text.count("\n", 0, error.offset) + 1
+            self._report(pointer, "file", f"{path}:{line} is not JSON: {error}")
+            return None
+        except InvalidInputError as error:
+            self.findings.extend(error.diagnostics)
+            return None
+        # The newline that an editor puts at the end of a file is not part of its text.
+        text = text.removesuffix("\n").removesuffix("\r")
+        return TemplateText(text=text, origin=FileOrigin(path=path, text=text)) if is_template(text) else text
+
+    def _report(
+        self,
+        pointer: Pointer,
+        code: str,
+        summary: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+        on_key: bool = False,
+    ) -> None:
+        while pointer and not self._document.has(pointer):
+            pointer = pointer[:-1]
+        on_key = on_key and bool(pointer)
+        self.findings.append(self._document.diagnostic(pointer, code, summary, detail=detail, hint=hint, on_key=on_key))
+
+
+def _with_defaults(keys: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
+    """Return a spec's keys over the project's: whole values, but for mappings, which are filled up key by key."""
+    merged = dict(keys)
+    for key, value in defaults.items():
+        if key in {"model", "models"} and ("model" in keys or "models" in keys):
+            continue
+        own = merged.get(key)
+        if isinstance(own, dict) and isinstance(value, dict):
+            merged[key] = value | own
+        elif key not in merged:
+            merged[key] = value
+    return merged
+
+
+def _is_file(node: object) -> bool:
+    return isinstance(node, dict) and set(node) == {"file"} and isinstance(node["file"], str)
+
+
+def _mapping(value: object) -> dict[str, object]:
+    assert isinstance(value, dict), "the schema lets only mappings through here"
+    return value
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _integer(value: object, default: int) -> int:
+    return value if isinstance(value, int) else default
