@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from batchspec.core.diagnostics import DiagnosticSink
-from batchspec.core.model import BatchJob, InputRow, JobRequest, RemoteFile
+from batchspec.core.model import BatchJob, BodyDigest, InputRow, JobRequest, RemoteFile, RequestDigest
 
 
 class Clock(Protocol):
@@ -114,4 +114,63 @@ class Provider(Protocol):
 
     def download(self, file_id: str, destination: Path, progress: Progress) -> int:
         """Stream a file's content into `destination` (written whole or not at all) and return its bytes."""
+        ...
+
+
+class SpooledFile(NamedTuple):
+    """A finished batch file: its name is its SHA-256 in hexadecimal; `lines` and `size` (bytes) count its content."""
+
+    sha256: str
+    lines: int
+    size: int
+
+
+class SpoolWriter(Protocol):
+    """A batch file that is being written."""
+
+    lines: int
+    size: int
+
+    def add(self, line: bytes) -> None:
+        """Append one line, with its newline."""
+        ...
+
+    def fork(self) -> SpoolWriter:
+        """Return another file that begins with what this one holds so far."""
+        ...
+
+    def finish(self) -> SpooledFile:
+        """Make the file durable under its digest; one with the same bytes may be there already."""
+        ...
+
+
+class Spool(Protocol):
+    """Where batch files wait for their upload."""
+
+    def begin(self) -> SpoolWriter:
+        """Start a file."""
+        ...
+
+    def path(self, sha256: str) -> Path:
+        """Return where a finished file lies."""
+        ...
+
+
+class Scratch(Protocol):
+    """What one plan must remember of every row, without holding it in memory."""
+
+    def add_ids(self, spec: str, rows: Sequence[tuple[str, BodyDigest, str]]) -> dict[int, str]:
+        """Remember rows as (custom_id, body, place); return, for each index whose id was taken, by which place."""
+        ...
+
+    def add_bodies(self, spec: str, bodies: Sequence[BodyDigest]) -> set[int]:
+        """Remember bodies; return the indices of those that this spec had already."""
+        ...
+
+    def reserve(self, digests: Sequence[RequestDigest]) -> set[RequestDigest]:
+        """Reserve requests for sending; return those that were not reserved before."""
+        ...
+
+    def rows(self, spec: str) -> Iterator[tuple[str, BodyDigest]]:
+        """Yield the rows that `add_ids` remembered as (custom_id, body)."""
         ...

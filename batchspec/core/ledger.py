@@ -1,0 +1,234 @@
+"""What the local state records about requests, claims, files and jobs; the values, not the storage.
+
+The ledger's port is here too: create-only claims behind one small interface, so that a shared ledger can follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import NamedTuple, Protocol
+
+from batchspec.core.model import BatchJob, BodyDigest, JobRequest, RemoteFile, RequestDigest
+from batchspec.core.outcomes import Outcome
+
+
+class RequestStatus(IntEnum):
+    """Where a request stands. The numbers are stored: they are never renumbered."""
+
+    CLAIMED = 1
+    SUCCEEDED = 2
+    FAILED = 3
+    """Refused for good: sent again only when the user says `retry`."""
+    FAILED_PASSING = 4
+    """Failed in a way that may pass: sent again by itself, up to `retry.max_attempts`."""
+    HELD = 5
+    """Cancelled before it ran: sent again only when the user says `retry`."""
+
+
+class Recorded(NamedTuple):
+    """What the ledger knows of one request. `sending` is set while its job may or may not have been created."""
+
+    status: RequestStatus
+    attempts: int
+    sending: bool = False
+
+
+class Phase(StrEnum):
+    """How far a claim has come. RELEASED and COLLECTED are ends."""
+
+    CLAIMED = "claimed"
+    UPLOADED = "uploaded"
+    SENDING = "sending"
+    CREATED = "created"
+    COLLECTED = "collected"
+    RELEASED = "released"
+
+
+class ClaimLine(NamedTuple):
+    """One request of a claim, in the order of its file's lines."""
+
+    custom_id: str
+    digest: RequestDigest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest:
+    """What a claim is to hold: one shard of one spec and model, its file already spooled under its SHA-256."""
+
+    shard: str
+    spec: str
+    endpoint: str
+    model: str
+    requests: int
+    file_sha256: str
+    file_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A recorded claim. Times are Unix seconds. `attempt` counts the tries of this very shard, from 1."""
+
+    id: int
+    shard: str
+    attempt: int
+    spec: str
+    endpoint: str
+    model: str
+    requests: int
+    file_sha256: str
+    file_bytes: int
+    phase: Phase
+    claimed_at: float
+    sending_at: float | None = None
+    file_id: str | None = None
+    job_id: str | None = None
+
+
+class RecordedResult(NamedTuple):
+    """A request's latest answer: the body as JSON text (None where there is none) and the error's message."""
+
+    outcome: str
+    status_code: int | None
+    body: bytes | None
+    error: str | None
+    model: str
+
+
+class ClaimConflictError(Exception):
+    """Some of the requests are claimed or done already; nothing was recorded."""
+
+
+class Ledger(Protocol):
+    """The state's operations. Every method is one durable transaction; each is whole or did not happen."""
+
+    @property
+    def project_id(self) -> str:
+        """The id that this project's jobs carry in their metadata."""
+        ...
+
+    def recorded(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, Recorded]:
+        """Return what is known of these requests; those that are not known are left out."""
+        ...
+
+    def results(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, RecordedResult]:
+        """Return the latest answers to these requests."""
+        ...
+
+    def claim(self, request: ClaimRequest, lines: Iterable[ClaimLine], now: float) -> Claim:
+        """Reserve every request of a shard for its next attempt.
+
+        Raises ClaimConflictError when one of them is in flight, answered, or refused for good.
+        """
+        ...
+
+    def mark_uploaded(self, claim_id: int, file_id: str) -> None:
+        """Record the input file's id."""
+        ...
+
+    def mark_sending(self, claim_id: int, now: float) -> None:
+        """Record, before the one POST, that it is about to be sent."""
+        ...
+
+    def mark_created(self, claim_id: int, job: BatchJob) -> None:
+        """Record the job that the POST, or an adoption, has found for this claim."""
+        ...
+
+    def release(self, claim_id: int, reason: str, now: float) -> None:
+        """Give a claim's requests back to what they were before it."""
+        ...
+
+    def open_claims(self) -> Sequence[Claim]:
+        """Return the claims that have no job yet, oldest first."""
+        ...
+
+    def claims_in_flight(self) -> Sequence[Claim]:
+        """Return the claims whose job is not collected yet, oldest first."""
+        ...
+
+    def claims_of(self, specs: Sequence[str]) -> Sequence[Claim]:
+        """Return every claim of these specs that was not released, oldest first."""
+        ...
+
+    def claim_lines(self, claim_id: int) -> Iterator[ClaimLine]:
+        """Yield the requests of a claim in the order of its file."""
+        ...
+
+    def save_job(self, job: BatchJob) -> None:
+        """Record a job as the provider now tells it."""
+        ...
+
+    def jobs_of(self, specs: Sequence[str]) -> Sequence[RecordedJob]:
+        """Return the jobs of these specs, oldest first."""
+        ...
+
+    def known_job_ids(self, most: int) -> Sequence[str]:
+        """Return the ids of the jobs recorded last."""
+        ...
+
+    def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
+        """Record answers to a claim's requests; one that this claim has answered already is left alone."""
+        ...
+
+    def mark_collected(self, claim_id: int, now: float) -> None:
+        """Record that everything a job has to give was taken in."""
+        ...
+
+    def quarantine(self, job_id: str, lines: Iterable[tuple[str, bytes]], now: float) -> None:
+        """Keep result lines that fit no request, each with its reason."""
+        ...
+
+    def find_file(self, sha256: str) -> RemoteFile | None:
+        """Return the upload of a file with these bytes; its id is empty where an upload may not have ended."""
+        ...
+
+    def save_file(self, sha256: str, file: RemoteFile) -> None:
+        """Record an upload, begun (with an empty id) or done."""
+        ...
+
+    def forget_file(self, sha256: str) -> None:
+        """Forget an upload that the provider no longer has."""
+        ...
+
+    def declared(self, spec: str, custom_ids: Sequence[str]) -> Mapping[str, BodyDigest]:
+        """Return what this spec last declared under these custom_ids."""
+        ...
+
+    def declared_count(self, spec: str) -> int:
+        """Return how many rows this spec declared when it was last applied."""
+        ...
+
+    def declared_models(self, spec: str) -> frozenset[str]:
+        """Return the models with which this spec was last applied."""
+        ...
+
+    def declare(self, spec: str, path: str, models: Sequence[str], rows: Iterable[tuple[str, BodyDigest]]) -> None:
+        """Record that a spec declares these rows and no others."""
+        ...
+
+    def is_new(self) -> bool:
+        """Tell whether this state has never been compared with the provider's jobs."""
+        ...
+
+    def mark_compared(self, now: float) -> None:
+        """Record that the provider's jobs of this project were looked through."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedJob:
+    """A job as last seen, with the claim that it belongs to."""
+
+    job: BatchJob
+    spec: str
+    model: str
+    collected: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A claim about to be sent, with what its job is created from."""
+
+    claim: Claim
+    request: JobRequest

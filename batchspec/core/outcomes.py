@@ -1,0 +1,138 @@
+"""What an answer means: the one place that says what is a success, what may pass, and what text an answer holds.
+
+Shapes of result lines are those of `{"id", "custom_id", "response": {"status_code", "body"}, "error"}` as the API
+writes them and as they were seen: a body or an error may be an object, a JSON string or a bare string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from batchspec.core.json_text import JsonError, encode, parse
+from batchspec.core.model import BatchJobStatus, Usage
+
+_PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_LONGEST_MESSAGE = 2000
+
+
+class OutcomeKind(StrEnum):
+    """How a request ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    FAILED_PASSING = "failed_passing"
+    HELD = "held"
+
+
+class Outcome(NamedTuple):
+    """A request's end: `body` is the answer's JSON text, `error` says in words why there is none."""
+
+    kind: OutcomeKind
+    status_code: int | None = None
+    body: bytes | None = None
+    error: str | None = None
+    usage: Usage | None = None
+
+
+class ResultLine(NamedTuple):
+    """One line of a result file."""
+
+    custom_id: str
+    outcome: Outcome
+
+
+class ResultLineError(ValueError):
+    """A line that is not of a result file."""
+
+
+def read_result_line(line: bytes) -> ResultLine:
+    """Read one line of an output or error file. Raises ResultLineError for what is none."""
+    try:
+        value = parse(line)
+    except JsonError as error:
+        raise ResultLineError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ResultLineError("not an object")
+    custom_id = value.get("custom_id")
+    if not isinstance(custom_id, str):
+        raise ResultLineError("no custom_id")
+    return ResultLine(custom_id, _outcome(value.get("response"), value.get("error")))
+
+
+def _outcome(response: object, error: object) -> Outcome:
+    status, body = None, None
+    if isinstance(response, Mapping):
+        code = response.get("status_code")
+        status = code if isinstance(code, int) and not isinstance(code, bool) else None
+        body = response.get("body")
+    if error is None and status is not None and 200 <= status < 300 and isinstance(body, Mapping):
+        return Outcome(OutcomeKind.SUCCEEDED, status, encode(body), None, _usage(body))
+    problem = _unpacked(error if error is not None else body)
+    if status is None and isinstance(problem, Mapping):
+        raw = problem.get("raw_status_code", problem.get("status_code", problem.get("status")))
+        status = raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+    # A success without a body says nothing of the request: like a failure of the server, it may pass.
+    passing = status is None or status in _PASSING_STATUSES or status >= 500 or 200 <= status < 300
+    kind = OutcomeKind.FAILED_PASSING if passing else OutcomeKind.FAILED
+    return Outcome(kind, status, None, message_of(problem) or "the provider gave no reason")
+
+
+def _unpacked(value: object) -> object:
+    """Return what a JSON string holds, and anything else as it is."""
+    if isinstance(value, str):
+        try:
+            return parse(value.encode("utf-8", "replace"))
+        except JsonError:
+            return value
+    return value
+
+
+def message_of(problem: object) -> str | None:
+    """Return the words of an error that may be an object, nested objects, or a bare string."""
+    if isinstance(problem, Mapping):
+        for key in ("message", "detail", "error", "msg"):
+            if problem.get(key) is not None:
+                return message_of(problem[key])
+        return encode(problem).decode("utf-8")[:_LONGEST_MESSAGE]
+    if isinstance(problem, list):
+        return "; ".join(filter(None, (message_of(item) for item in problem))) or None
+    return None if problem is None else str(problem)[:_LONGEST_MESSAGE]
+
+
+def without_a_line(status: BatchJobStatus, errors: tuple[str, ...]) -> Outcome:
+    """Return the outcome of a request that its ended job says nothing about."""
+    if status is BatchJobStatus.CANCELLED:
+        return Outcome(OutcomeKind.HELD, error="cancelled before it ran")
+    if status is BatchJobStatus.TIMEOUT_EXCEEDED:
+        return Outcome(OutcomeKind.FAILED_PASSING, error="expired: the job's timeout passed before it ran")
+    reason = "no line returned"
+    if status is BatchJobStatus.FAILED:
+        reason += ": the job failed" + (f" ({'; '.join(errors)})" if errors else "")
+    return Outcome(OutcomeKind.FAILED_PASSING, error=reason[:_LONGEST_MESSAGE])
+
+
+def _usage(body: Mapping[object, object]) -> Usage | None:
+    usage = body.get("usage")
+    if not isinstance(usage, Mapping):
+        return None
+    counts = (usage.get(key) for key in Usage._fields)
+    return Usage(*(count if isinstance(count, int) else 0 for count in counts))
+
+
+def answer_text(body: object) -> str | None:
+    """Return the text that a response body holds: the first choice's content, its chunks joined; else None."""
+    if not isinstance(body, Mapping):
+        return None
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
+        return None
+    message = choices[0].get("message")
+    content = message.get("content") if isinstance(message, Mapping) else None
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        texts = [chunk.get("text") for chunk in content if isinstance(chunk, Mapping) and chunk.get("type") == "text"]
+        return "".join(text for text in texts if isinstance(text, str))
+    return None

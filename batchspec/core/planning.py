@@ -1,0 +1,146 @@
+"""What is to be done about each request, from what is declared and what is recorded: sets, not diffs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from batchspec.core.ledger import Recorded, RequestStatus
+
+
+class Action(StrEnum):
+    """What a plan does about a request. The words are those of `plan --json`."""
+
+    SUBMIT = "submit"
+    RETRY = "retry"
+    IN_FLIGHT = "in_flight"
+    DONE = "done"
+    FAILED = "failed"
+    HELD = "held"
+    UNRESOLVED = "unresolved"
+
+    @property
+    def sends(self) -> bool:
+        """Whether it costs money."""
+        return self in {Action.SUBMIT, Action.RETRY}
+
+
+def decide(recorded: Recorded | None, max_attempts: int) -> Action:
+    """Return what is to be done about a request: the one place that says what is satisfied."""
+    if recorded is None:
+        return Action.SUBMIT
+    match recorded.status:
+        case RequestStatus.CLAIMED:
+            return Action.UNRESOLVED if recorded.sending else Action.IN_FLIGHT
+        case RequestStatus.SUCCEEDED:
+            return Action.DONE
+        case RequestStatus.FAILED_PASSING:
+            return Action.RETRY if recorded.attempts < max_attempts else Action.FAILED
+        case RequestStatus.HELD:
+            return Action.HELD
+        case RequestStatus.FAILED:
+            return Action.FAILED
+
+
+@dataclass(slots=True, kw_only=True)
+class VariantPlan:
+    """The counts of one model of a spec. `rows` are input rows, `requests` the distinct ones among them.
+
+    Every action counts distinct requests, and they add up to `requests`. `removed` counts rows that were declared
+    when the spec was last applied and are no more. `adopted` counts requests of jobs that this command has adopted.
+    """
+
+    model: str
+    rows: int = 0
+    requests: int = 0
+    duplicates: int = 0
+    adopted: int = 0
+    removed: int = 0
+    actions: Counter[Action] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    jobs: int = 0
+    bytes: int = 0
+
+    @property
+    def sends(self) -> int:
+        """Requests that would be sent."""
+        return self.actions[Action.SUBMIT] + self.actions[Action.RETRY]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingShard:
+    """A spooled file that is to become a job: lines of one spec for one model."""
+
+    spec: str
+    endpoint: str
+    model: str
+    file_sha256: str
+    requests: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecPlan:
+    """The plan of one spec, a variant for each model."""
+
+    name: str
+    path: str
+    endpoint: str
+    variants: tuple[VariantPlan, ...]
+    emptied: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What `apply` would do. `shards` is empty in a plan that was made without spooling.
+
+    `refreshed` is False where the plan was made from recorded state alone.
+    """
+
+    specs: tuple[SpecPlan, ...]
+    shards: tuple[PendingShard, ...] = ()
+    refreshed: bool = False
+
+    @property
+    def variants(self) -> Sequence[VariantPlan]:
+        """Every variant of every spec."""
+        return [variant for spec in self.specs for variant in spec.variants]
+
+    def total(self, action: Action) -> int:
+        """Return the requests, over all specs, about which this is to be done."""
+        return sum(variant.actions[action] for variant in self.variants)
+
+    @property
+    def sends(self) -> int:
+        """Requests that would be sent."""
+        return sum(variant.sends for variant in self.variants)
+
+    @property
+    def jobs(self) -> int:
+        """Jobs that would be created."""
+        return sum(variant.jobs for variant in self.variants)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the files behind those jobs; a file that several models share counts for each."""
+        return sum(variant.bytes for variant in self.variants)
+
+    @property
+    def changes(self) -> bool:
+        """Whether `apply` would send anything."""
+        return self.sends > 0
+
+
+def reason(action: Action, *, was_declared: bool, body_changed: bool, new_spec: bool, new_model: bool) -> str:
+    """Say why a request is to be sent, for a person who reviews a plan."""
+    if action is Action.RETRY:
+        return "failed in a way that may pass"
+    if new_spec:
+        return "spec added"
+    if not was_declared:
+        return "row added"
+    if body_changed:
+        return "body changed"
+    return "model added" if new_model else "not sent yet"

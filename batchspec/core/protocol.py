@@ -1,0 +1,91 @@
+"""The submission protocol's decisions, as functions of what is recorded and what is observed.
+
+No call is made here and no clock is read; `commands.refresh` and `commands.submit` carry the decisions out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from batchspec.core.ledger import Claim, Phase
+from batchspec.core.model import BatchJob, JobRequest
+
+PROJECT, SHARD, TRY, SPEC, COUNT = "bspec_project", "bspec_shard", "bspec_try", "bspec_spec", "bspec_n"
+"""The metadata by which a job is known again. Users' own keys may not begin with `bspec_`."""
+
+DEFAULT_SETTLE_SECONDS = 180.0
+"""How long after `sending` a job may still appear: late effects of a lost call, plus the list's lag."""
+
+LOOK_BACK_SECONDS = 600.0
+"""How much earlier than the claim jobs are looked for, since two machines' clocks differ."""
+
+
+def job_request(
+    claim: Claim, project_id: str, file_id: str, metadata: Mapping[str, str], timeout_hours: int
+) -> JobRequest:
+    """Return what creates the job of a claim, recognisable ever after."""
+    marks = {
+        PROJECT: project_id,
+        SHARD: claim.shard,
+        TRY: str(claim.attempt),
+        SPEC: claim.spec,
+        COUNT: str(claim.requests),
+    }
+    return JobRequest(
+        endpoint=claim.endpoint,
+        model=claim.model,
+        input_files=(file_id,),
+        metadata=dict(metadata) | marks,
+        timeout_hours=timeout_hours,
+    )
+
+
+def belongs_to(job: BatchJob, project_id: str, claim: Claim) -> bool:
+    """Tell whether a job is this claim's: compared here, since no filter of the server is trusted."""
+    marks = job.metadata
+    return marks.get(PROJECT) == project_id and marks.get(SHARD) == claim.shard and marks.get(TRY) == str(claim.attempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The job exists: record it. `surplus` are further jobs of the same shard and try, to be cancelled."""
+
+    job: BatchJob
+    surplus: tuple[BatchJob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """No job exists or will: give the requests back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """A job may still appear until this time (Unix seconds)."""
+
+    time: float
+
+
+Resolution = Adopt | Release | WaitUntil
+
+
+def resolve(claim: Claim, observed: Iterable[BatchJob], project_id: str, now: float, settle: float) -> Resolution:
+    """Decide what became of a claim that has no job on record, from every job observed since it was made.
+
+    A claim that never reached `sending` was provably not sent. One that did is looked for until the settle time has
+    passed since; after that a job of it would have been seen.
+    """
+    found = sorted(
+        (job for job in observed if belongs_to(job, project_id, claim)), key=lambda job: (job.created_at, job.id)
+    )
+    if found:
+        return Adopt(found[0], tuple(found[1:]))
+    if claim.phase is not Phase.SENDING or claim.sending_at is None:
+        return Release("it was never sent")
+    settled = claim.sending_at + settle
+    if now < settled:
+        return WaitUntil(settled)
+    return Release(f"no job of it appeared within {settle:g} s")

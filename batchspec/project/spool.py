@@ -1,0 +1,96 @@
+"""Batch files on disk: written to a temporary name, made durable, and kept under their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from batchspec.core.ports import SpooledFile
+
+_BUFFER = 1024 * 1024
+
+
+class DiskSpool:
+    """The spool folder of a project. Fills `core.ports.Spool`; what is not finished vanishes at `close`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: set[DiskSpoolWriter] = set()
+
+    def begin(self) -> DiskSpoolWriter:
+        """Start a file."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, name = tempfile.mkstemp(dir=self._folder, prefix=".open-", suffix=".jsonl")
+        writer = DiskSpoolWriter(self._folder, Path(name), os.fdopen(handle, "wb", buffering=_BUFFER), self._begin_fork)
+        self._open.add(writer)
+        return writer
+
+    def _begin_fork(self) -> DiskSpoolWriter:
+        return self.begin()
+
+    def path(self, sha256: str) -> Path:
+        """Return where a finished file lies."""
+        return self._folder / f"{sha256}.jsonl"
+
+    def close(self) -> None:
+        """Remove the files that were begun and never finished."""
+        for writer in self._open:
+            writer.discard()
+        self._open.clear()
+
+
+class DiskSpoolWriter:
+    """One batch file in the making; its digest is taken of what is really written."""
+
+    def __init__(self, folder: Path, temporary: Path, stream: BinaryIO, begin: Callable[[], DiskSpoolWriter]) -> None:
+        self.lines = 0
+        self.size = 0
+        self._folder = folder
+        self._temporary = temporary
+        self._stream = stream
+        self._begin = begin
+        self._digest = hashlib.sha256()
+
+    def add(self, line: bytes) -> None:
+        """Append one line."""
+        self._stream.write(line)
+        self._digest.update(line)
+        self.lines += 1
+        self.size += len(line)
+
+    def fork(self) -> DiskSpoolWriter:
+        """Return another file that begins with what this one holds so far."""
+        twin = self._begin()
+        self._stream.flush()
+        with self._temporary.open("rb") as source:
+            shutil.copyfileobj(source, twin._stream, _BUFFER)
+        twin.lines, twin.size = self.lines, self.size
+        twin._digest = self._digest.copy()
+        return twin
+
+    def finish(self) -> SpooledFile:
+        """Make the file durable under its digest. An empty one is thrown away."""
+        sha256 = self._digest.hexdigest()
+        if not self.lines:
+            self.discard()
+            return SpooledFile(sha256, 0, 0)
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        self._stream.close()
+        self._temporary.replace(self._folder / f"{sha256}.jsonl")
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return SpooledFile(sha256, self.lines, self.size)
+
+    def discard(self) -> None:
+        """Throw away what is not finished."""
+        self._stream.close()
+        self._temporary.unlink(missing_ok=True)

@@ -1,0 +1,144 @@
+"""Opens the state file: created whole, migrated step by step, refused when newer or damaged."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from batchspec.core.errors import StateError
+from batchspec.state.migrations import STEPS, VERSION
+
+_BUSY_SECONDS = 30.0
+
+
+def open_state(path: Path, project_id: str | None) -> Database:
+    """Open the state at `path`, creating it where there is none.
+
+    `project_id` names the project in a new state; without one it is made here, once.
+    Raises StateError for a state that is newer than this program, damaged, or cannot be written.
+    """
+    try:
+        if not path.exists():
+            _create(path, project_id)
+        database = _connect(path)
+        _migrate(database, path)
+    except sqlite3.DatabaseError as error:
+        raise _translated(error, path) from None
+    except OSError as error:
+        raise StateError(
+            f"the state {path} cannot be opened: {error.strerror or error}",
+            hint="check the folder's permissions and free space, or name another place with --state",
+        ) from None
+    return database
+
+
+def _create(path: Path, project_id: str | None) -> None:
+    """Make the state in a temporary file and rename it, so that there is never half a state."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".state-", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        database = _connect(temporary)
+        for step in STEPS:
+            database.conn.executescript(step)
+        database.execute(f"PRAGMA user_version = {VERSION}")
+        identity = project_id or str(uuid.uuid4())
+        database.execute("INSERT INTO meta (key, value) VALUES ('project_id', ?)", [identity])
+        database.close()
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _connect(path: Path) -> Database:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
+    # A rollback journal and not a WAL: a copy of this one file must be whole.
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA synchronous = EXTRA")
+    connection.execute("PRAGMA cache_size = -16384")
+    return Database(connection, execute_plugins=False)
+
+
+def _migrate(database: Database, path: Path) -> None:
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise StateError(
+            f"the state {path} is of version {version}; this batchspec knows up to {VERSION}",
+            why="a newer batchspec has written it, and reading it with an older one could pay for work again",
+            hint="upgrade batchspec here",
+        )
+    if version == 0:
+        raise StateError(f"{path} is not a batchspec state", hint="move it away, or name another place with --state")
+    for number in range(version, VERSION):
+        with transaction(database):
+            for statement in _statements(STEPS[number]):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {number + 1}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+
+
+@contextmanager
+def transaction(database: Database) -> Iterator[None]:
+    """Run a block as one durable write, taking the write lock at once so that it cannot fail half way for want of it.
+
+    Raises StateError when the file cannot be written.
+    """
+    connection = database.conn
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise _translated(error, Path(str(_file_of(connection)))) from None
+
+
+def _file_of(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA database_list").fetchone()[2])
+
+
+def _translated(error: sqlite3.DatabaseError, path: Path) -> StateError:
+    text = str(error)
+    if "malformed" in text or "not a database" in text:
+        return StateError(
+            f"the state {path} is damaged: {text}",
+            why="what was paid for is still at the provider",
+            hint="move the file away; the next run looks for this project's jobs at the provider before it plans",
+        )
+    if "full" in text:
+        return StateError(f"the state {path} cannot be written: the disk is full", hint="free space and run again")
+    if "readonly" in text or "unable to open" in text:
+        return StateError(
+            f"the state {path} cannot be written: {text}",
+            hint="check the permissions of the file and its folder, or name another place with --state",
+        )
+    if "locked" in text:
+        return StateError(f"the state {path} is in use by another program", hint="close what holds it and run again")
+    return StateError(f"the state {path} cannot be used: {text}")

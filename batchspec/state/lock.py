@@ -1,0 +1,53 @@
+"""One writer at a time: an operating-system lock beside the state, which dies with its process."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from batchspec.core.errors import LockedError, StateError
+
+
+@contextmanager
+def state_lock(state: Path, command: str, timeout: float = 0.0) -> Iterator[None]:
+    """Hold the state for a command that writes, waiting up to `timeout` seconds for whoever holds it.
+
+    Raises LockedError, which says who holds it, since when and doing what.
+    """
+    path = state.with_name(state.name + ".lock")
+    holder = state.with_name(state.name + ".holder.json")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, mode=0o600)
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        raise LockedError(
+            f"the state is in use{_described(holder)}",
+            hint="wait for it to end, or give --lock-timeout a duration; the lock goes away with its process",
+        ) from None
+    except OSError as error:
+        raise StateError(
+            f"the state's lock {path} cannot be taken: {error.strerror or error}",
+            hint="the folder must be writable and on a file system with locks; --state names another place",
+        ) from None
+    try:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        holder.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": since}), encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _described(holder: Path) -> str:
+    try:
+        told = json.loads(holder.read_text(encoding="utf-8"))
+        return f" by `batchspec {told['command']}` (process {told['pid']}) since {told['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

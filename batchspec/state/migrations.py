@@ -1,0 +1,136 @@
+"""The state's tables, as steps that are only ever appended to. Step n takes a state from version n to n + 1.
+
+A released step is never edited: an older state must come through the same steps as everybody's.
+"""
+
+from __future__ import annotations
+
+FIRST = """
+CREATE TABLE meta (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE spec (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    path TEXT NOT NULL,
+    models TEXT NOT NULL
+) STRICT;
+
+-- The rows that a spec declared when it was last applied.
+CREATE TABLE declared (
+    spec_id INTEGER NOT NULL REFERENCES spec (id),
+    custom_id TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (spec_id, custom_id)
+) STRICT, WITHOUT ROWID;
+
+-- One try to turn a shard into a job.
+CREATE TABLE claim (
+    id INTEGER PRIMARY KEY,
+    shard TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    spec TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    model TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    file_sha256 TEXT NOT NULL,
+    file_bytes INTEGER NOT NULL,
+    phase TEXT NOT NULL CHECK (phase IN ('claimed', 'uploaded', 'sending', 'created', 'collected', 'released')),
+    claimed_at REAL NOT NULL,
+    sending_at REAL,
+    released_at REAL,
+    release_reason TEXT,
+    collected_at REAL,
+    file_id TEXT,
+    job_id TEXT UNIQUE,
+    UNIQUE (shard, attempt)
+) STRICT;
+CREATE INDEX claim_by_phase ON claim (phase);
+
+-- Which request stands on which line of a claim's file; kept until its job is collected.
+CREATE TABLE claim_line (
+    claim_id INTEGER NOT NULL REFERENCES claim (id),
+    line INTEGER NOT NULL,
+    custom_id TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (claim_id, line)
+) STRICT, WITHOUT ROWID;
+
+-- status: 1 claimed, 2 succeeded, 3 failed, 4 failed in a way that may pass, 5 held.
+CREATE TABLE request (
+    digest BLOB PRIMARY KEY,
+    status INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    claim_id INTEGER NOT NULL,
+    result_id INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE result (
+    id INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL,
+    claim_id INTEGER NOT NULL REFERENCES claim (id),
+    outcome TEXT NOT NULL,
+    status_code INTEGER,
+    body TEXT,
+    error TEXT,
+    prompt_tokens INTEGER,
+    completion_tokens INTEGER
+) STRICT;
+
+CREATE TABLE job (
+    id TEXT PRIMARY KEY,
+    claim_id INTEGER NOT NULL REFERENCES claim (id),
+    status TEXT NOT NULL,
+    status_text TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    model TEXT,
+    input_files TEXT NOT NULL,
+    output_file TEXT,
+    error_file TEXT,
+    errors TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    started_at INTEGER,
+    completed_at INTEGER,
+    total_requests INTEGER NOT NULL,
+    completed_requests INTEGER NOT NULL,
+    succeeded_requests INTEGER NOT NULL,
+    failed_requests INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE file (
+    sha256 TEXT PRIMARY KEY,
+    file_id TEXT NOT NULL,
+    filename TEXT NOT NULL,
+    size INTEGER,
+    lines INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY,
+    job_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    line BLOB NOT NULL,
+    at REAL NOT NULL
+) STRICT;
+
+CREATE VIEW open_jobs AS
+    SELECT claim.spec, claim.model, job.id, job.status_text AS status, job.total_requests, job.completed_requests,
+           datetime(job.created_at, 'unixepoch') AS created
+    FROM job JOIN claim ON claim.job_id = job.id WHERE claim.phase = 'created';
+
+CREATE VIEW failures AS
+    SELECT claim.spec, claim.model, lower(hex(result.digest)) AS request, result.outcome, result.status_code,
+           result.error
+    FROM result JOIN claim ON claim.id = result.claim_id WHERE result.outcome <> 'succeeded';
+
+CREATE VIEW usage_by_spec AS
+    SELECT claim.spec, claim.model, count(*) AS answers, sum(result.prompt_tokens) AS prompt_tokens,
+           sum(result.completion_tokens) AS completion_tokens
+    FROM result JOIN claim ON claim.id = result.claim_id GROUP BY claim.spec, claim.model;
+"""
+
+STEPS: tuple[str, ...] = (FIRST,)
+VERSION = len(STEPS)
+"""The version of the state that this program reads and writes, kept in `PRAGMA user_version`."""
