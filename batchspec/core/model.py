@@ -74,7 +74,10 @@ _ENDED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
-    """A file at the provider. `size` is in bytes; size and `lines` are None where the provider does not say."""
+    """A file at the provider. `size` is in bytes; size and `lines` are None where the provider does not say.
+
+    `sha256` (hexadecimal) is of the bytes that an upload really sent; None for a file that was only looked up.
+    """
 
     id: str
     filename: str
@@ -82,6 +85,7 @@ class RemoteFile:
     lines: int | None = None
     created_at: int | None = None
     purpose: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
