@@ -1,0 +1,172 @@
+"""The API's JSON read into the model's values: leniently where a field is missing or null, never where it is wrong.
+
+Shapes are those of the public OpenAPI document (`BatchJob`, `FileSchema`, the two lists).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
+
+from batchspec.core import json_text
+from batchspec.core.errors import ProviderError
+from batchspec.core.model import BatchJob, BatchJobStatus, JobRequest, RemoteFile
+from batchspec.mistral.answer_text import clean
+
+T = TypeVar("T")
+
+_HINT = "this version may be too old for the provider's API, or MISTRAL_BASE_URL names something else"
+
+
+class Page(NamedTuple):
+    """One page of a list. `total` is the provider's count of the whole list, where it gives one."""
+
+    items: tuple[object, ...]
+    total: int | None
+
+
+def parse_json(body: bytes) -> object:
+    """Read an answer's body. Raises ProviderError where it is not JSON."""
+    try:
+        return json_text.parse(body)
+    except json_text.JsonError:
+        raise ProviderError("the provider's answer is not JSON", hint=_HINT) from None
+
+
+def write_job_request(request: JobRequest) -> bytes:
+    """Return the JSON that creates a job (`CreateBatchJobRequest`)."""
+    return json_text.encode(
+        {
+            "endpoint": request.endpoint,
+            "model": request.model,
+            "input_files": list(request.input_files),
+            "metadata": dict(request.metadata),
+            "timeout_hours": request.timeout_hours,
+        }
+    )
+
+
+def read_job(value: object) -> BatchJob:
+    """Read a job. Raises ProviderError that names the field which is wrong."""
+    fields = _Fields("batch job", value)
+    status = fields.text("status") or ""
+    return BatchJob(
+        id=fields.required_text("id"),
+        status=BatchJobStatus.read(status),
+        status_text=clean(status, 60),
+        endpoint=fields.text("endpoint") or "",
+        model=fields.text("model") or None,
+        input_files=fields.texts("input_files"),
+        metadata=_metadata(fields),
+        output_file=fields.text("output_file") or None,
+        error_file=fields.text("error_file") or None,
+        errors=_errors(fields),
+        created_at=fields.integer("created_at") or 0,
+        started_at=fields.integer("started_at"),
+        completed_at=fields.integer("completed_at"),
+        total_requests=fields.integer("total_requests") or 0,
+        completed_requests=fields.integer("completed_requests") or 0,
+        succeeded_requests=fields.integer("succeeded_requests") or 0,
+        failed_requests=fields.integer("failed_requests") or 0,
+    )
+
+
+def read_file(value: object) -> RemoteFile:
+    """Read a file. Raises ProviderError that names the field which is wrong."""
+    fields = _Fields("file", value)
+    return RemoteFile(
+        id=fields.required_text("id"),
+        filename=fields.text("filename") or "",
+        size=fields.integer("bytes"),
+        lines=fields.integer("num_lines"),
+        created_at=fields.integer("created_at"),
+        purpose=fields.text("purpose"),
+    )
+
+
+def read_page(value: object) -> Page:
+    """Read a page of a list. Raises ProviderError for an object that is no list: it must not pass for an empty one."""
+    fields = _Fields("list", value)
+    total = fields.integer("total")
+    items = fields.items("data")
+    if items is None and total != 0:
+        raise fields.wrong("data", "is missing")
+    return Page(items or (), total)
+
+
+def _metadata(fields: _Fields) -> Mapping[str, str]:
+    """Keep strings as they are; what another client put there in another type is kept as its JSON text."""
+    found = fields.mapping("metadata")
+    return {
+        name: value if isinstance(value, str) else json_text.encode(value).decode("utf-8")
+        for name, value in found.items()
+        if value is not None
+    }
+
+
+def _errors(fields: _Fields) -> tuple[str, ...]:
+    return tuple(_error(item) for item in fields.items("errors") or ())
+
+
+def _error(value: object) -> str:
+    """Read `BatchError`: a message, and how often it arose."""
+    if isinstance(value, str):
+        return clean(value)
+    fields = _Fields("batch job's error", value)
+    message, count = clean(fields.text("message") or "no message"), fields.integer("count") or 1
+    return message if count == 1 else f"{message} ({count} times)"
+
+
+class _Fields:
+    """One JSON object's fields, each read as a type or refused by name; null is the same as missing."""
+
+    def __init__(self, what: str, value: object) -> None:
+        self._what = what
+        if not isinstance(value, Mapping):
+            raise ProviderError(f"the provider's {what} is not a JSON object", hint=_HINT)
+        self._value: Mapping[str, object] = value
+
+    def wrong(self, name: str, problem: str) -> ProviderError:
+        return ProviderError(f"the provider's {self._what}: `{name}` {problem}", hint=_HINT)
+
+    def required_text(self, name: str) -> str:
+        found = self.text(name)
+        if not found:
+            raise self.wrong(name, "is missing")
+        return found
+
+    def text(self, name: str) -> str | None:
+        return self._typed(name, "a string", lambda value: value if isinstance(value, str) else None)
+
+    def integer(self, name: str) -> int | None:
+        return self._typed(name, "a whole number", _integer)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        items = self.items(name) or ()
+        found = tuple(item for item in items if isinstance(item, str))
+        if len(found) != len(items):
+            raise self.wrong(name, "is not a list of strings")
+        return found
+
+    def items(self, name: str) -> tuple[object, ...] | None:
+        return self._typed(name, "a list", lambda value: tuple(value) if isinstance(value, list) else None)
+
+    def mapping(self, name: str) -> Mapping[str, object]:
+        return self._typed(name, "an object", lambda value: value if isinstance(value, Mapping) else None) or {}
+
+    def _typed(self, name: str, kind: str, read: Callable[[object], T | None]) -> T | None:
+        value = self._value.get(name)
+        if value is None:
+            return None
+        found = read(value)
+        if found is None:
+            raise self.wrong(name, f"is not {kind}")
+        return found
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, float) and value.is_integer() else None
