@@ -1,0 +1,1 @@
+"""The project on disk: its root, its files, its settings. Nothing in here knows what a spec means."""

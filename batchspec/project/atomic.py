@@ -1,0 +1,108 @@
+"""Writes a file whole or not at all: temporary file, flush, fsync, rename, fsync of the folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from batchspec.core.errors import BatchspecError, FileProblemError
+from batchspec.project.confined import confine, refuse_unless_regular
+
+_GIT_FOLDER = frozenset({".git"})
+
+# The block may also raise a network's OSError, which is not the disk's.
+_DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+
+
+@contextmanager
+def write_atomically(path: Path, mode: int = 0o600, *, root: Path | None = None) -> Iterator[BinaryIO]:
+    """Give a stream whose bytes become the file `path` when the block ends, and leave `path` as it was if it raises.
+
+    Missing parent folders are made. With `root`, a symlink in the path is followed where it stays in the root and
+    refused where it leaves it; without, a symlink at `path` is itself replaced. Raises FileProblemError for a path
+    that is refused, and BatchspecError when the system cannot write (a full disk, a read-only folder).
+    """
+    target = _destination(path, root)
+    with _system_refusals(path):
+        _make_folders(target.parent)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".batchspec-", suffix=".part")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            with _system_refusals(path, only=_DISK_TROUBLE):
+                yield stream
+            with _system_refusals(path):
+                stream.flush()
+                temporary.chmod(mode)
+                os.fsync(stream.fileno())
+        with _system_refusals(path):
+            temporary.replace(target)
+            _sync_folder(target.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes_atomically(path: Path, data: bytes, mode: int = 0o600, *, root: Path | None = None) -> None:
+    """Make `data` the content of `path`, as `write_atomically` does."""
+    with write_atomically(path, mode, root=root) as stream:
+        stream.write(data)
+
+
+def _destination(path: Path, root: Path | None) -> Path:
+    """Return the path to rename to: with a root the real one, once it is known to lie in there."""
+    try:
+        if root is None:
+            target = path.parent.resolve() / path.name
+        else:
+            target = path.resolve()
+            confine(root.resolve(), target, str(path), private=_GIT_FOLDER)
+    except (OSError, RuntimeError) as error:
+        raise FileProblemError(f"`{path}` cannot be written", why=str(error)) from None
+    if os.path.lexists(target) and not target.is_symlink():
+        refuse_unless_regular(target.lstat().st_mode, str(path))
+    return target
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and what is missing above it, each recorded durably in the one above."""
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot sync a folder; they say so with EINVAL.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _system_refusals(path: Path, only: frozenset[int] | None = None) -> Iterator[None]:
+    """Put the system's refusals in words; with `only`, those of these numbers, and let every other pass."""
+    try:
+        yield
+    except OSError as error:
+        if only is not None and error.errno not in only:
+            raise
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise BatchspecError(
+            f"`{path}` could not be written",
+            why=error.strerror or str(error),
+            hint="free some space and run the same command again" if full else "check the folder's rights and the disk",
+        ) from error
