@@ -1,0 +1,9 @@
+"""YAML read with the place of everything in it: the one home of yaml.
+
+`load_source` reads a whole document, `stream_rows` a list's rows one by one. Nothing in here opens a file.
+"""
+
+from batchspec.core.source.document import Pointer, SourceDocument
+from batchspec.core.source.reading import load_source, stream_rows
+
+__all__ = ["Pointer", "SourceDocument", "load_source", "stream_rows"]
