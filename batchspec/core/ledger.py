@@ -123,6 +123,15 @@ class Ledger(Protocol):
         """
         ...
 
+    def adopt(
+        self, request: ClaimRequest, lines: Iterable[ClaimLine], job: BatchJob, now: float
+    ) -> tuple[Claim, int] | None:
+        """Record a job that was made without this ledger, and claim those of its requests that are free.
+
+        Returns the claim and how many requests it holds; None where the job is recorded already.
+        """
+        ...
+
     def mark_uploaded(self, claim_id: int, file_id: str) -> None:
         """Record the input file's id."""
         ...

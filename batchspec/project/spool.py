@@ -1,4 +1,8 @@
-"""Batch files on disk: written to a temporary name, made durable, and kept under their SHA-256."""
+"""Batch files on disk: written to a temporary name, made durable, and kept under their SHA-256.
+
+They live as long as one command, which holds the state's lock: what a killed one has left is cleared by the next,
+since its requests are rendered again.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO
 
 from batchspec.core.ports import SpooledFile
@@ -16,11 +21,18 @@ _BUFFER = 1024 * 1024
 
 
 class DiskSpool:
-    """The spool folder of a project. Fills `core.ports.Spool`; what is not finished vanishes at `close`."""
+    """The spool folder of a project. Fills `core.ports.Spool`; everything in it vanishes at `close`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: set[DiskSpoolWriter] = set()
+
+    def __enter__(self) -> DiskSpool:
+        self._clear()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
     def begin(self) -> DiskSpoolWriter:
         """Start a file."""
@@ -38,10 +50,18 @@ class DiskSpool:
         return self._folder / f"{sha256}.jsonl"
 
     def close(self) -> None:
-        """Remove the files that were begun and never finished."""
+        """Remove every file, finished or not."""
         for writer in self._open:
             writer.discard()
         self._open.clear()
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._folder.is_dir():
+            for path in self._folder.glob("*.jsonl"):
+                path.unlink(missing_ok=True)
+            for path in self._folder.glob(".open-*"):
+                path.unlink(missing_ok=True)
 
 
 class DiskSpoolWriter:

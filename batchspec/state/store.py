@@ -133,31 +133,39 @@ class SqliteLedger:
     def claim(self, request: ClaimRequest, lines: Iterable[ClaimLine], now: float) -> Claim:
         """Reserve every request of a shard for its next attempt. Raises ClaimConflictError."""
         with transaction(self._database):
-            connection = self._database.conn
-            cursor = connection.execute(
-                "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, file_sha256, file_bytes, phase,"
-                " claimed_at) SELECT ?, coalesce(max(attempt), 0) + 1, ?, ?, ?, ?, ?, ?, 'claimed', ?"
-                " FROM claim WHERE shard = ?",
-                [
-                    request.shard,
-                    request.spec,
-                    request.endpoint,
-                    request.model,
-                    request.requests,
-                    request.file_sha256,
-                    request.file_bytes,
-                    now,
-                    request.shard,
-                ],
-            )
-            claim_id = int(cursor.lastrowid or 0)
+            claim_id = self._insert_claim(request, now)
             first = 1
             for chunk in _chunks(lines, _BULK):
-                self._claim_chunk(claim_id, first, chunk)
+                taken = self._claim_chunk(claim_id, first, chunk)
+                if taken != len(chunk):
+                    raise ClaimConflictError(
+                        f"{len(chunk) - taken} requests of this shard are claimed or answered already"
+                    )
                 first += len(chunk)
         return self._claims("WHERE id = ?", [claim_id])[0]
 
-    def _claim_chunk(self, claim_id: int, first: int, lines: Sequence[ClaimLine]) -> None:
+    def _insert_claim(self, request: ClaimRequest, now: float) -> int:
+        values = [
+            request.shard,
+            request.spec,
+            request.endpoint,
+            request.model,
+            request.requests,
+            request.file_sha256,
+            request.file_bytes,
+            now,
+            request.shard,
+        ]
+        cursor = self._database.conn.execute(
+            "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, file_sha256, file_bytes, phase,"
+            " claimed_at) SELECT ?, coalesce(max(attempt), 0) + 1, ?, ?, ?, ?, ?, ?, 'claimed', ?"
+            " FROM claim WHERE shard = ?",
+            values,
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _claim_chunk(self, claim_id: int, first: int, lines: Sequence[ClaimLine]) -> int:
+        """Write down lines and claim their requests; return how many were free to claim."""
         connection = self._database.conn
         connection.executemany(
             "INSERT INTO claim_line VALUES (?, ?, ?, ?)",
@@ -165,16 +173,30 @@ class SqliteLedger:
         )
         # In the order of the key, so that the tree's pages are filled one after the other.
         digests = sorted(line.digest for line in lines)
-        if len(set(digests)) != len(digests):
-            raise ClaimConflictError("a shard holds one request twice")
-        taken = connection.executemany(
+        return connection.executemany(
             "INSERT INTO request (digest, status, attempts, claim_id) VALUES (?, 1, 1, ?)"
             " ON CONFLICT (digest) DO UPDATE SET status = 1, attempts = attempts + 1, claim_id = excluded.claim_id"
             " WHERE status = 4",
             [(digest, claim_id) for digest in digests],
         ).rowcount
-        if taken != len(digests):
-            raise ClaimConflictError(f"{len(digests) - taken} requests of this shard are claimed or answered already")
+
+    def adopt(
+        self, request: ClaimRequest, lines: Iterable[ClaimLine], job: BatchJob, now: float
+    ) -> tuple[Claim, int] | None:
+        """Record a job that was made without this ledger; None where it is recorded already."""
+        with transaction(self._database):
+            connection = self._database.conn
+            if connection.execute("SELECT 1 FROM claim WHERE job_id = ?", [job.id]).fetchone() is not None:
+                return None
+            claim_id = self._insert_claim(request, now)
+            taken, first = 0, 1
+            for chunk in _chunks(lines, _BULK):
+                taken += self._claim_chunk(claim_id, first, chunk)
+                first += len(chunk)
+            changes = "phase = 'created', job_id = ?, file_id = ?"
+            self._set_phase(claim_id, changes, [job.id, job.input_files[0]], _OPEN)
+            self._write_job(claim_id, job)
+        return self._claims("WHERE id = ?", [claim_id])[0], taken
 
     def mark_uploaded(self, claim_id: int, file_id: str) -> None:
         """Record the input file's id."""
@@ -200,6 +222,7 @@ class SqliteLedger:
             connection.execute(
                 "UPDATE request SET status = 4, attempts = attempts - 1 WHERE claim_id = ? AND status = 1", [claim_id]
             )
+            connection.execute("DELETE FROM claim_line WHERE claim_id = ?", [claim_id])
 
     def mark_collected(self, claim_id: int, now: float) -> None:
         """Record that everything a job has to give was taken in; which line was which is no longer needed."""

@@ -1,0 +1,199 @@
+"""`apply`: refresh, collect, plan, ask, submit; with a wait, until every request has its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.plan import PlannedSpec, make_plan
+from batchspec.commands.refresh import Refresh, refresh
+from batchspec.commands.results import Output, export
+from batchspec.commands.status import Status, count
+from batchspec.commands.submit import Submitted, submit
+from batchspec.commands.wait import Waited, wait_for
+from batchspec.commands.world import World
+from batchspec.core.errors import LimitError, UnresolvedError
+from batchspec.core.ledger import Claim
+from batchspec.core.model import BodyDigest
+from batchspec.core.planning import Action, Plan
+from batchspec.core.ports import Provider
+
+_MOST_ROUNDS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyOptions:
+    """`wait` is whether to wait, `wait_seconds` for how long at the most (None: as long as it takes)."""
+
+    wait: bool = False
+    wait_seconds: float | None = None
+    max_requests: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Applied:
+    """What an apply has done. `plan` is what was approved; `status` is where things stand afterwards."""
+
+    plan: Plan
+    status: Status
+    jobs: int = 0
+    requests: int = 0
+    waited: Waited | None = None
+    outputs: list[Output] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def apply(
+    specs: Sequence[LoadedSpec],
+    options: ApplyOptions,
+    *,
+    world: World,
+    provider: Provider,
+    approve: Callable[[Plan], None],
+) -> Applied:
+    """Make the declared requests converge to results.
+
+    `approve` is shown the plan before anything is sent, and raises NotApprovedError to decline. What fails in a way
+    that may pass, and what is found unsent after its settle time, is sent again under the same approval; anything
+    that is new by then is left to the next run. Raises LimitError before anything is sent.
+    """
+    run = _Run(specs, options, world, provider)
+    first = run.round(approve, allowed=None)
+    plan = first
+    for _ in range(_MOST_ROUNDS):
+        unknown = sum(claim.requests for claim in run.unknown)
+        if options.wait:
+            run.wait()
+        if not unknown and (run.waited is None or run.waited.ran_out):
+            break
+        plan = run.round(_no_question, allowed=unknown)
+        if not plan.changes:
+            break
+    if run.unknown:
+        raise UnresolvedError(
+            f"{len(run.unknown)} submissions are still unresolved",
+            why="no answer came to their creation, and no job of theirs is to be seen",
+            hint="run the same command again; nothing is sent twice",
+        )
+    return run.applied(first)
+
+
+def _no_question(plan: Plan) -> None:
+    """Ask nothing: what a later round sends was approved in the first."""
+
+
+class _Run:
+    def __init__(self, specs: Sequence[LoadedSpec], options: ApplyOptions, world: World, provider: Provider) -> None:
+        self._specs = specs
+        self._by_name = {each.spec.name: each.spec for each in specs}
+        self._options = options
+        self._world = world
+        self._provider = provider
+        self._done = Refresh()
+        self._jobs = self._requests = 0
+        self._redeclared = False
+        self.unknown: tuple[Claim, ...] = ()
+        self.waited: Waited | None = None
+
+    def round(self, approve: Callable[[Plan], None], *, allowed: int | None) -> Plan:
+        """Refresh, plan and send once. `allowed` bounds the new requests of a later round; None asks instead."""
+        world = self._world
+        self._merge(refresh(world, self._provider, settle=True))
+        with world.new_scratch() as scratch:
+            plan, planned = make_plan(
+                self._specs,
+                ledger=world.ledger,
+                scratch=scratch,
+                progress=world.progress,
+                stop=world.stop,
+                begin=world.spool.begin,
+                adopted=self._done.adopted,
+                refreshed=True,
+            )
+            self._check_limits(plan)
+            if allowed is not None and plan.total(Action.SUBMIT) > allowed:
+                self._done.notes.add("the inputs have changed since the plan was approved; run `batchspec apply` again")
+                self.unknown = ()
+                return Plan(specs=plan.specs, refreshed=True)
+            if plan.changes:
+                approve(plan)
+            for each in planned:
+                if each.redeclare:
+                    self._redeclare(each, scratch.rows(each.plan.name))
+        self._record(submit(plan.shards, self._by_name, world=world, provider=self._provider))
+        return plan
+
+    def wait(self) -> None:
+        """Wait for these specs' jobs."""
+        self.waited = wait_for(
+            list(self._by_name),
+            world=self._world,
+            provider=self._provider,
+            timeout=self._options.wait_seconds,
+            done=self._done,
+        )
+
+    def applied(self, plan: Plan) -> Applied:
+        """Write what there is to write, and return the whole."""
+        world = self._world
+        stale = [
+            each
+            for each in self._specs
+            if self._done.collected or self._redeclared or not world.output_exists(each.spec.output_path)
+        ]
+        status = count(self._specs, world, self._done)
+        answered = {
+            spec.name for spec in status.plan.specs if any(_answered(variant.actions) for variant in spec.variants)
+        }
+        outputs = export([each for each in stale if each.spec.name in answered], world)
+        return Applied(
+            plan=plan,
+            status=status,
+            jobs=self._jobs,
+            requests=self._requests,
+            waited=self.waited,
+            outputs=outputs,
+            notes=self._done.notes.lines,
+        )
+
+    def _merge(self, fresh: Refresh) -> None:
+        self._done.adopted.update(fresh.adopted)
+        self._done.collected += fresh.collected
+        for line in fresh.notes.lines:
+            self._done.notes.add(line)
+
+    def _record(self, submitted: Submitted) -> None:
+        self._jobs += submitted.jobs
+        self._requests += submitted.requests
+        self.unknown = submitted.unknown
+
+    def _redeclare(self, each: PlannedSpec, rows: Iterable[tuple[str, BodyDigest]]) -> None:
+        spec = self._by_name[each.plan.name]
+        self._world.ledger.declare(spec.name, spec.path, spec.models, rows)
+        self._redeclared = True
+
+    def _check_limits(self, plan: Plan) -> None:
+        for spec in plan.specs:
+            if spec.emptied:
+                raise LimitError(
+                    f"{spec.name} declares no rows any more, where it had some",
+                    why="an input that has come out empty is more often a mistake than meant",
+                    hint=f"restore the input of {spec.path}, or delete the spec",
+                )
+            limit = self._by_name[spec.name].limits.max_requests
+            _check_limit(sum(variant.sends for variant in spec.variants), limit, spec.name, "`limits.max_requests`")
+        _check_limit(plan.sends, self._options.max_requests, "this plan", "--max-requests")
+
+
+def _answered(actions: Mapping[Action, int]) -> bool:
+    return any(actions.get(action) for action in (Action.DONE, Action.FAILED, Action.HELD, Action.RETRY))
+
+
+def _check_limit(sends: int, limit: int | None, what: str, where: str) -> None:
+    if limit is not None and sends > limit:
+        raise LimitError(
+            f"{what} would send {sends:,} requests; {where} allows {limit:,}",
+            why="nothing was sent",
+            hint="look at `batchspec plan` for why there are so many; raise the limit if they are meant",
+        )

@@ -1,0 +1,146 @@
+"""Takes in what an ended job has to give: both files, checked as wholes, joined by custom_id, never half."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batchspec.commands.world import Notes, World
+from batchspec.core.errors import ProviderRefusedError
+from batchspec.core.ledger import Claim
+from batchspec.core.model import BatchJob, RequestDigest
+from batchspec.core.outcomes import Outcome, ResultLineError, read_result_line, without_a_line
+from batchspec.core.ports import Provider
+
+_READS = 3
+_CHUNK = 5_000
+_LONGEST_QUARANTINED = 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The result files of a job as read once through: where they lie, and what stands in them."""
+
+    files: list[Path]
+    fingerprint: str
+    seen: set[str] = field(default_factory=set)
+    odd: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+def collect(claim: Claim, job: BatchJob, *, world: World, provider: Provider, notes: Notes) -> bool:
+    """Take in an ended job's answers; tell whether that was done.
+
+    A result file that is shorter than the job's own counters is fetched again; it is believed once it has come with
+    the same bytes twice. Requests without a line get an explicit outcome.
+    """
+    digests = {line.custom_id: line.digest for line in world.ledger.claim_lines(claim.id)}
+    with ExitStack() as cleanup:
+        reading = _read_whole(job, digests, world, provider, cleanup)
+        if reading is None:
+            notes.add(f"job {job.id}: its result files came incomplete {_READS} times; run again to try once more")
+            return False
+        world.checkpoint("collect:before-take-in")
+        for chunk in _chunked(_outcomes(reading, digests)):
+            world.stop()
+            world.ledger.take_in(claim.id, chunk)
+            world.progress.advance(len(chunk))
+        world.checkpoint("collect:after-take-in")
+        missing = [custom_id for custom_id in digests if custom_id not in reading.seen]
+        if missing:
+            outcome = without_a_line(job.status, job.errors)
+            world.ledger.take_in(claim.id, [(digests[custom_id], outcome) for custom_id in missing])
+        if reading.odd:
+            world.ledger.quarantine(job.id, reading.odd, world.clock.now())
+            notes.add(f"job {job.id}: {len(reading.odd)} result lines fit no request and were put into quarantine")
+        world.ledger.mark_collected(claim.id, world.clock.now())
+        world.checkpoint("collect:after-collected")
+    return True
+
+
+def _read_whole(
+    job: BatchJob, digests: dict[str, RequestDigest], world: World, provider: Provider, cleanup: ExitStack
+) -> _Reading | None:
+    expected = min(job.succeeded_requests + job.failed_requests, len(digests))
+    earlier: set[str] = set()
+    for _ in range(_READS):
+        reading = _download(job, world, provider, cleanup)
+        _survey(reading, digests)
+        if len(reading.seen) >= expected or reading.fingerprint in earlier:
+            return reading
+        earlier.add(reading.fingerprint)
+    return None
+
+
+def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStack) -> _Reading:
+    state = hashlib.sha256()
+    files = []
+    for kind, file_id in (("output", job.output_file), ("error", job.error_file)):
+        if file_id is None:
+            continue
+        path = world.downloads / f"{job.id}.{kind}.jsonl"
+        cleanup.callback(path.unlink, missing_ok=True)
+        try:
+            provider.download(file_id, path, world.progress)
+        except ProviderRefusedError as error:
+            if error.status != 404:
+                raise
+            raise ProviderRefusedError(
+                f"the {kind} file {file_id} of job {job.id} is no longer there",
+                status=404,
+                request_id=error.request_id,
+                why="the provider keeps result files for a limited time",
+                hint="its answers cannot be fetched again; nothing is sent again by itself",
+            ) from None
+        with path.open("rb") as stream:
+            state.update(hashlib.file_digest(stream, "sha256").digest())
+        files.append(path)
+    return _Reading(files=files, fingerprint=state.hexdigest())
+
+
+def _survey(reading: _Reading, digests: dict[str, RequestDigest]) -> None:
+    """Read every line once for what it is: known, repeated, unknown, or no result at all."""
+    for line in _lines(reading):
+        try:
+            custom_id = read_result_line(line).custom_id
+        except ResultLineError as error:
+            reading.odd.append((str(error), line[:_LONGEST_QUARANTINED]))
+            continue
+        if custom_id not in digests:
+            reading.odd.append((f"unknown custom_id {custom_id[:200]}", line[:_LONGEST_QUARANTINED]))
+        elif custom_id in reading.seen:
+            reading.odd.append((f"repeated custom_id {custom_id[:200]}", line[:_LONGEST_QUARANTINED]))
+        else:
+            reading.seen.add(custom_id)
+
+
+def _outcomes(reading: _Reading, digests: dict[str, RequestDigest]) -> Iterator[tuple[RequestDigest, Outcome]]:
+    taken: set[str] = set()
+    for line in _lines(reading):
+        try:
+            custom_id, outcome = read_result_line(line)
+        except ResultLineError:
+            continue
+        if custom_id in digests and custom_id not in taken:
+            taken.add(custom_id)
+            yield digests[custom_id], outcome
+
+
+def _lines(reading: _Reading) -> Iterator[bytes]:
+    for path in reading.files:
+        # A binary file is split at newline bytes alone: JSON text may hold U+2028, which is no end of a line here.
+        with path.open("rb") as stream:
+            yield from (line for line in stream if line.strip())
+
+
+def _chunked(outcomes: Iterator[tuple[RequestDigest, Outcome]]) -> Iterator[list[tuple[RequestDigest, Outcome]]]:
+    chunk: list[tuple[RequestDigest, Outcome]] = []
+    for item in outcomes:
+        chunk.append(item)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

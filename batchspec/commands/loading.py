@@ -1,0 +1,106 @@
+"""Loads specs: read, checked against the schema, built and compiled, every error of every file at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from batchspec.core.diagnostics import Diagnostic, Severity, has_errors
+from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.model import ENDPOINTS, Inputs
+from batchspec.core.ports import ProjectFiles, RowSource
+from batchspec.core.rendering import SpecRenderer
+from batchspec.core.schema import SchemaChecker, document_diagnostics
+from batchspec.core.source import load_source
+from batchspec.core.spec import Spec, build_spec
+
+SPEC_SCHEMA = "batchspec.schema.json"
+BODY_SCHEMAS = {
+    "/v1/chat/completions": "chat-completions.schema.json",
+    "/v1/embeddings": "embeddings.schema.json",
+}
+"""The schema of each endpoint's bodies; an endpoint that is not here is not supported yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSpec:
+    """A spec that is ready to be rendered, with the rows to render it over."""
+
+    spec: Spec
+    renderer: SpecRenderer
+    rows: RowSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecLoader:
+    """What loading needs: the project's files, its defaults, the packaged schemas by name, and the input readers."""
+
+    files: ProjectFiles
+    defaults: Mapping[str, object]
+    output_dir: str
+    schema: Callable[[str], Mapping[str, object]]
+    open_rows: Callable[[Inputs, ProjectFiles], RowSource]
+
+    def load(self, paths: Sequence[str]) -> tuple[LoadedSpec, ...]:
+        """Load every spec. Raises InvalidInputError with all that is wrong with any of them."""
+        checker = SchemaChecker(self.schema(SPEC_SCHEMA))
+        loaded: list[LoadedSpec] = []
+        findings: list[Diagnostic] = []
+        for path in paths:
+            try:
+                loaded.append(self._load_one(path, checker))
+            except InvalidInputError as error:
+                findings.extend(error.diagnostics)
+                if not error.diagnostics:
+                    raise
+        findings.extend(_repeated_names([each.spec for each in loaded]))
+        if has_errors(findings):
+            count = sum(found.severity is Severity.ERROR for found in findings)
+            raise InvalidInputError(f"{count:,} errors were found", findings)
+        return tuple(loaded)
+
+    def _load_one(self, path: str, checker: SchemaChecker) -> LoadedSpec:
+        try:
+            text = self.files.read_text(path)
+        except FileProblemError as error:
+            raise InvalidInputError(error.summary, why=error.why, hint=error.hint) from None
+        document = load_source(text, path)
+        findings = document_diagnostics(document, checker)
+        if has_errors(findings):
+            raise InvalidInputError(f"{path} does not fit the schema", findings)
+        spec = build_spec(document, self.files, self.defaults, self.output_dir)
+        schema_name = BODY_SCHEMAS.get(spec.endpoint)
+        if schema_name is None:
+            raise InvalidInputError(f"{path} names an endpoint that is not supported yet", [_not_yet(spec)])
+        renderer = SpecRenderer(spec, self.files, self.schema(schema_name))
+        return LoadedSpec(spec=spec, renderer=renderer, rows=self.open_rows(spec.inputs, self.files))
+
+
+def _not_yet(spec: Spec) -> Diagnostic:
+    supported = ", ".join(f"`{endpoint}`" for endpoint in ENDPOINTS if endpoint in BODY_SCHEMAS)
+    pointer = ("endpoint",) if spec.document.has(("endpoint",)) else ()
+    return spec.document.diagnostic(
+        pointer,
+        "not-yet",
+        f"`{spec.endpoint}` is not supported by this version yet",
+        hint=f"supported now: {supported}",
+    )
+
+
+def _repeated_names(specs: Sequence[Spec]) -> list[Diagnostic]:
+    first: dict[str, Spec] = {}
+    findings = []
+    for spec in specs:
+        earlier = first.setdefault(spec.name, spec)
+        if earlier is not spec:
+            line = earlier.document.value_span(("name",)).line
+            findings.append(
+                spec.document.diagnostic(
+                    ("name",),
+                    "repeated-name",
+                    f"the name `{spec.name}` is taken",
+                    detail=f"{earlier.path}:{line} has it; a name is unique within a project",
+                    hint="give one of them another name",
+                )
+            )
+    return findings

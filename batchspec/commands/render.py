@@ -1,0 +1,85 @@
+"""`render`: the lines that would be sent, written without a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from batchspec.commands.desired import Stop, desired_chunks
+from batchspec.commands.findings import Findings
+from batchspec.commands.loading import LoadedSpec
+from batchspec.core.canonical import RequestIdentity
+from batchspec.core.ledger import Ledger
+from batchspec.core.lines import request_line
+from batchspec.core.planning import decide
+from batchspec.core.ports import Progress, Scratch
+from batchspec.core.rendering import RenderedRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderOptions:
+    """Which lines: at most `limit` of each spec, one `custom_id` alone, only those that are not satisfied yet."""
+
+    limit: int | None = None
+    custom_id: str | None = None
+    changed: bool = False
+
+
+def render_spec(
+    loaded: LoadedSpec,
+    stream: BinaryIO,
+    options: RenderOptions,
+    *,
+    ledger: Ledger | None,
+    scratch: Scratch,
+    progress: Progress,
+    stop: Stop,
+) -> int:
+    """Write a spec's distinct lines and return how many. Raises InvalidInputError when a row cannot be rendered.
+
+    `ledger` is what `changed` compares with; without one everything is new.
+    """
+    findings = Findings()
+    progress.start("rendering")
+    written = 0
+    for row in _wanted(loaded, options, ledger, findings, scratch=scratch, progress=progress, stop=stop):
+        if options.limit is not None and written >= options.limit:
+            break
+        stream.write(request_line(row.custom_id, row.body))
+        written += 1
+    progress.finish()
+    findings.raise_if_errors()
+    return written
+
+
+def _wanted(
+    loaded: LoadedSpec,
+    options: RenderOptions,
+    ledger: Ledger | None,
+    findings: Findings,
+    *,
+    scratch: Scratch,
+    progress: Progress,
+    stop: Stop,
+) -> Iterator[RenderedRow]:
+    spec = loaded.spec
+    identities = [RequestIdentity(spec.endpoint, model) for model in spec.models]
+    for chunk in desired_chunks(loaded, scratch, findings, progress, stop):
+        rows = [row for index, row in enumerate(chunk.rows) if index not in chunk.repeated]
+        if options.custom_id is not None:
+            rows = [row for row in chunk.rows if row.custom_id == options.custom_id]
+        if options.changed and ledger is not None:
+            rows = _unsatisfied(rows, identities, ledger, spec.max_attempts)
+        yield from rows
+
+
+def _unsatisfied(
+    rows: Sequence[RenderedRow], identities: Sequence[RequestIdentity], ledger: Ledger, max_attempts: int
+) -> list[RenderedRow]:
+    needed: set[int] = set()
+    for identity in identities:
+        digests = [identity.digest(row.digest) for row in rows]
+        recorded = ledger.recorded(digests)
+        needed.update(index for index, digest in enumerate(digests) if decide(recorded.get(digest), max_attempts).sends)
+    return [rows[index] for index in sorted(needed)]

@@ -1,0 +1,52 @@
+"""`status`: where every request and every job of these specs stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.plan import make_plan
+from batchspec.commands.refresh import Refresh, refresh
+from batchspec.commands.results import Output, export
+from batchspec.commands.world import World
+from batchspec.core.ledger import RecordedJob
+from batchspec.core.planning import Action, Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Where these specs stand. `plan` holds the counts; `outputs` are the files written since jobs were collected."""
+
+    plan: Plan
+    jobs: tuple[RecordedJob, ...]
+    notes: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
+
+    @property
+    def converged(self) -> bool:
+        """Whether every declared request has its end: nothing to send, nothing in flight."""
+        return not (self.plan.sends or self.plan.total(Action.IN_FLIGHT) or self.plan.total(Action.UNRESOLVED))
+
+
+def status(specs: Sequence[LoadedSpec], *, world: World) -> Status:
+    """Refresh where there is a provider to ask, then count. Writes the results of what was collected."""
+    done = Refresh() if world.provider is None else refresh(world, world.provider)
+    outputs = export(specs, world) if done.collected else []
+    return count(specs, world, done, outputs)
+
+
+def count(specs: Sequence[LoadedSpec], world: World, done: Refresh, outputs: Sequence[Output] = ()) -> Status:
+    """Return where the specs stand by what is recorded."""
+    with world.new_scratch() as scratch:
+        plan, _ = make_plan(
+            specs,
+            ledger=world.ledger,
+            scratch=scratch,
+            progress=world.progress,
+            stop=world.stop,
+            adopted=done.adopted,
+            refreshed=world.provider is not None,
+        )
+    jobs = world.ledger.jobs_of([each.spec.name for each in specs])
+    return Status(plan=plan, jobs=tuple(jobs), notes=tuple(done.notes.lines), outputs=tuple(outputs))

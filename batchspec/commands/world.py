@@ -1,0 +1,50 @@
+"""What every command that talks to the provider shares: its collaborators, gathered once by `cli`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from batchspec.commands.desired import Stop
+from batchspec.core.ledger import Ledger
+from batchspec.core.ports import Checkpoint, Clock, Progress, Provider, Scratch, Spool
+from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
+
+NewScratch = Callable[[], AbstractContextManager[Scratch]]
+OpenOutput = Callable[[str], AbstractContextManager[BinaryIO]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The collaborators of a command. `provider` is None where there is no key: then nothing is refreshed.
+
+    `open_output` opens a path, relative to the project's root, to be written whole or not at all. `downloads` is a
+    folder for result files on their way in. `settle_seconds` is how long an unresolved submission is looked for.
+    """
+
+    ledger: Ledger
+    provider: Provider | None
+    spool: Spool
+    new_scratch: NewScratch
+    open_output: OpenOutput
+    output_exists: Callable[[str], bool]
+    downloads: Path
+    clock: Clock
+    progress: Progress
+    stop: Stop
+    checkpoint: Checkpoint
+    settle_seconds: float = DEFAULT_SETTLE_SECONDS
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a command wants said to a person, in order; nothing that a program would rely on."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, text: str) -> None:
+        """Add a sentence."""
+        self.lines.append(text)
