@@ -45,11 +45,16 @@ class Event(NamedTuple):
     flow: bool = False
 
 
-_WITHOUT_CONTENT = (
-    (yaml.CollectionEndEvent, EventKind.COLLECTION_END),
-    (yaml.DocumentStartEvent, EventKind.DOCUMENT_START),
-    (yaml.DocumentEndEvent, EventKind.DOCUMENT_END),
-)
+_KINDS: dict[type[yaml.Event], EventKind] = {
+    yaml.ScalarEvent: EventKind.SCALAR,
+    yaml.MappingStartEvent: EventKind.MAPPING_START,
+    yaml.SequenceStartEvent: EventKind.SEQUENCE_START,
+    yaml.MappingEndEvent: EventKind.COLLECTION_END,
+    yaml.SequenceEndEvent: EventKind.COLLECTION_END,
+    yaml.AliasEvent: EventKind.ALIAS,
+    yaml.DocumentStartEvent: EventKind.DOCUMENT_START,
+    yaml.DocumentEndEvent: EventKind.DOCUMENT_END,
+}
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
 
 
@@ -73,7 +78,7 @@ class _PurePythonParser(Reader, Scanner, Parser):
 
 
 class _EventParser(Protocol):
-    def get_event(self) -> object: ...
+    def get_event(self) -> yaml.Event | None: ...
 
     def dispose(self) -> None: ...
 
@@ -112,7 +117,7 @@ def events(
         parser.dispose()
 
 
-def _next(parser: _EventParser, reader: TextReader | None, line_text: Callable[[int], str]) -> object:
+def _next(parser: _EventParser, reader: TextReader | None, line_text: Callable[[int], str]) -> yaml.Event | None:
     try:
         event = parser.get_event()
     except yaml.MarkedYAMLError as error:
@@ -139,23 +144,20 @@ def _mark(mark: yaml.Mark | None) -> Mark | None:
     return None if mark is None else Mark(mark.line + 1, mark.column + 1)
 
 
-def _translate(event: object, restore: dict[int, str]) -> Event | None:
-    if not isinstance(event, yaml.Event) or event.start_mark is None or event.end_mark is None:
-        return None
+def _translate(event: yaml.Event, restore: dict[int, str]) -> Event | None:
+    kind = _KINDS.get(type(event))
     start, end = event.start_mark, event.end_mark
+    if kind is None or start is None or end is None:
+        return None
     span = Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
     if isinstance(event, yaml.ScalarEvent):
         text = event.value.translate(restore) if restore else event.value
         if _SURROGATE.search(text):
             raise RefusedError(_half_character(span))
-        return Event(EventKind.SCALAR, span, text, event.style or "", event.anchor, event.tag)
+        return Event(kind, span, text, event.style or "", event.anchor, event.tag)
     if isinstance(event, yaml.CollectionStartEvent):
-        mapping = isinstance(event, yaml.MappingStartEvent)
-        kind = EventKind.MAPPING_START if mapping else EventKind.SEQUENCE_START
-        return Event(kind, span, anchor=event.anchor, tag=event.tag, flow=bool(event.flow_style))
-    if isinstance(event, yaml.AliasEvent):
-        return Event(EventKind.ALIAS, span, event.anchor or "")
-    return next((Event(kind, span) for known, kind in _WITHOUT_CONTENT if isinstance(event, known)), None)
+        return Event(kind, span, "", "", event.anchor, event.tag, bool(event.flow_style))
+    return Event(kind, span, event.anchor or "" if isinstance(event, yaml.AliasEvent) else "")
 
 
 def _half_character(span: Span) -> Finding:
