@@ -1,0 +1,211 @@
+"""Opens the inputs of a spec: which files they are, of which format, and who reads them.
+
+Everything that can be known without reading is checked here, at the place where the spec says it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from gzip import BadGzipFile
+from importlib import import_module
+from typing import cast
+
+from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Location, Severity, did_you_mean, in_order
+from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.model import InlineRows, InputFiles, InputRow, Inputs
+from batchspec.core.ports import ProjectFiles, RowSource
+from batchspec.inputs.findings import FileFindings
+from batchspec.inputs.row_file import RowFile
+
+FORMATS = ("csv", "tsv", "jsonl", "ndjson", "json", "yaml", "yml", "txt")
+"""The formats that this version reads, each also packed as `.gz`."""
+
+_LATER = ("parquet", "zst")
+_WITH_ENCODING = frozenset({"csv", "tsv", "txt"})
+_WITH_DELIMITER = frozenset({"csv", "tsv"})
+_MAGIC = frozenset("*?[")
+
+Reader = Callable[[RowFile, FileFindings], Iterator[InputRow]]
+
+# By name, so that a run imports only what its formats need.
+_READERS = {
+    "csv": ("csv_rows", "read_csv"),
+    "tsv": ("csv_rows", "read_csv"),
+    "jsonl": ("jsonl_rows", "read_jsonl"),
+    "ndjson": ("jsonl_rows", "read_jsonl"),
+    "json": ("json_rows", "read_json"),
+    "yaml": ("yaml_rows", "read_yaml"),
+    "yml": ("yaml_rows", "read_yaml"),
+    "txt": ("text_rows", "read_text"),
+}
+
+
+def open_rows(inputs: Inputs, files: ProjectFiles) -> RowSource:
+    """Return the source of a spec's rows. A glob's files are those of now, in name order.
+
+    Raises InvalidInputError, located where the spec names the inputs, for a pattern that matches nothing or leaves
+    the root, for a format that is not read, and for options that do not fit it.
+    """
+    if isinstance(inputs, InlineRows):
+        return SpecRows(inputs.rows)
+    opening = _Opening(inputs)
+    found = tuple(opening.row_files(files))
+    if opening.findings:
+        first = opening.findings[0]
+        raise InvalidInputError(first.summary, in_order(opening.findings), why=first.detail, hint=first.hint)
+    return FileRows(found)
+
+
+@dataclass(frozen=True, slots=True)
+class SpecRows:
+    """Rows that the spec holds itself."""
+
+    held: tuple[InputRow, ...]
+
+    def rows(self, sink: DiagnosticSink) -> Iterator[InputRow]:  # noqa: ARG002 - the port's; nothing can be wrong
+        """Yield them."""
+        yield from self.held
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """The rows of some files, one file after another."""
+
+    files: tuple[RowFile, ...]
+
+    def rows(self, sink: DiagnosticSink) -> Iterator[InputRow]:
+        """Yield every row with its own file and line; a file that cannot be read on is reported and left."""
+        for file in self.files:
+            findings = FileFindings(file.path, sink)
+            try:
+                yield from _reader(file.format)(file, findings)
+            except FileProblemError as error:
+                findings.error(error.code, error.summary, detail=error.why, hint=error.hint)
+            except (BadGzipFile, EOFError, zlib.error) as error:
+                findings.error("gzip", "the gzip data is damaged or cut short", detail=str(error), hint="pack it again")
+            except UnicodeError as error:
+                findings.error(
+                    "encoding", f"not {file.encoding} text", detail=str(error), hint="save the file as UTF-8"
+                )
+            except OSError as error:
+                findings.error(
+                    "unreadable", "the file could not be read to its end", detail=error.strerror, hint="check the disk"
+                )
+            findings.close()
+
+
+def _reader(format_name: str) -> Reader:
+    module, function = _READERS[format_name]
+    return cast(Reader, getattr(import_module(f"batchspec.inputs.{module}"), function))
+
+
+class _Opening:
+    """What one spec says about its input files, and what is wrong with it."""
+
+    def __init__(self, inputs: InputFiles) -> None:
+        self.inputs = inputs
+        self.findings: list[Diagnostic] = []
+
+    def row_files(self, files: ProjectFiles) -> Iterator[RowFile]:
+        for path in self._paths(files):
+            format_name = self._format(path)
+            if format_name is not None and self._options_fit(format_name):
+                yield RowFile(
+                    files=files,
+                    path=path,
+                    format=format_name,
+                    encoding=self.inputs.encoding,
+                    delimiter=self.inputs.delimiter,
+                )
+
+    def _paths(self, files: ProjectFiles) -> list[str]:
+        pattern = self.inputs.pattern
+        try:
+            paths = files.glob(pattern)
+            if not paths and _MAGIC.isdisjoint(pattern):
+                # Opening a plain path says what is wrong with it, and names the nearest.
+                files.open(pattern).close()
+        except FileProblemError as error:
+            self._add(error.code, error.summary, detail=error.why, hint=error.hint)
+            return []
+        if not paths:
+            self._add("no-files", f"no file matches `{pattern}`", hint="check the folder and the suffix")
+        return paths
+
+    def _format(self, path: str) -> str | None:
+        """Return the format of a file, by the spec's word or by its suffix."""
+        name = path.rsplit("/", 1)[-1].lower().removesuffix(".gz")
+        given = self.inputs.format
+        suffix = name.rsplit(".", 1)[1] if "." in name else ""
+        format_name = suffix if given is None else given.lower().removeprefix(".").removesuffix(".gz")
+        if suffix == "zst" or format_name in _LATER:
+            later = "zst" if suffix == "zst" else format_name
+            self._add(
+                "format-not-supported",
+                f"`{path}`: .{later} files are not supported yet by this version",
+                hint="write it as .csv.gz or .jsonl.gz",
+            )
+        elif format_name in FORMATS:
+            return format_name
+        elif not format_name:
+            self._add(
+                "unknown-format", f"`{path}` has no suffix to tell its format", hint="say it, for example `format: csv`"
+            )
+        else:
+            self._add(
+                "unknown-format",
+                f"`{path}`: no rows can be read from .{format_name}",
+                detail=f"formats are {', '.join(FORMATS)}, each also as .gz",
+                hint=did_you_mean(format_name, FORMATS),
+            )
+        return None
+
+    def _options_fit(self, format_name: str) -> bool:
+        return self._encoding_fits(format_name) and self._delimiter_fits(format_name)
+
+    def _encoding_fits(self, format_name: str) -> bool:
+        encoding = self.inputs.encoding
+        try:
+            # A codec that is none of text (base64) refuses to decode, one of no use (undefined) raises.
+            name = codecs.lookup(encoding).name
+            b"".decode(encoding)
+            codecs.getincrementaldecoder(encoding)
+        except (LookupError, ValueError):
+            self._add("unknown-encoding", f"there is no encoding `{encoding}`", hint="try utf-8, cp1252 or utf-16")
+            return False
+        if format_name in _WITH_ENCODING or name in {"utf-8", "utf-8-sig"}:
+            return True
+        self._add("option", f".{format_name} files are UTF-8", hint="remove `encoding` and save the file as UTF-8")
+        return False
+
+    def _delimiter_fits(self, format_name: str) -> bool:
+        delimiter = self.inputs.delimiter
+        if delimiter is None:
+            return True
+        if format_name not in _WITH_DELIMITER:
+            self._add("option", f".{format_name} files have no delimiter", hint="remove `delimiter`")
+            return False
+        if len(delimiter) == 1 and delimiter not in '"\r\n\0':
+            return True
+        self._add(
+            "delimiter",
+            "a delimiter is one character, and no quote or line break",
+            hint='write it in double quotes, such as `";"`, and a tab as `"\\t"`',
+        )
+        return False
+
+    def _add(self, code: str, summary: str, *, detail: str | None = None, hint: str | None = None) -> None:
+        path, line, column = self.inputs.place
+        found = Diagnostic(
+            severity=Severity.ERROR,
+            code=code,
+            location=Location.at(path, line, column),
+            summary=summary,
+            detail=detail,
+            hint=hint,
+        )
+        if found not in self.findings:
+            self.findings.append(found)

@@ -1,0 +1,45 @@
+"""One file of rows: where it is, how it is to be read, and its bytes, unpacked where they are packed.
+
+Knows nothing of any format.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from batchspec.core.ports import ProjectFiles
+
+BLOCK_BYTES = 256 * 1024
+"""How much is read at a time."""
+
+MAX_ROW_CHARACTERS = 16 * 2**20
+"""The longest line, cell or element that is read; a longer one is a mistake (an unclosed quote) or an attack.
+
+Python holds such text in up to 64 MiB, the most that reading may take.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFile:
+    """A file of rows. `format` is one of `opening.FORMATS`; `path` is POSIX and relative to the root."""
+
+    files: ProjectFiles
+    path: str
+    format: str
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+
+    @contextmanager
+    def stream(self) -> Iterator[BinaryIO]:
+        """Give the bytes, from the beginning. Raises FileProblemError; reading may raise what `gzip` raises."""
+        with self.files.open(self.path) as raw:
+            if not self.path.lower().endswith(".gz"):
+                yield raw
+                return
+            with gzip.GzipFile(fileobj=raw, mode="rb") as unpacked:
+                yield io.BufferedReader(cast(io.RawIOBase, unpacked), BLOCK_BYTES)

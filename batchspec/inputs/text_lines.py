@@ -1,0 +1,131 @@
+"""Decodes a stream block by block into lines that keep their ends, whatever the encoding.
+
+Lines end at LF, CRLF or CR and nowhere else: not at U+2028, a form feed or the like, as `str.splitlines` would.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from itertools import chain
+from typing import BinaryIO
+
+from batchspec.inputs.findings import FileFindings
+from batchspec.inputs.row_file import BLOCK_BYTES, MAX_ROW_CHARACTERS
+
+
+def text_lines(stream: BinaryIO, encoding: str, findings: FileFindings) -> Iterator[str]:
+    """Return the lines of a stream, without its byte order mark.
+
+    The first bytes that are not of the encoding are an error and become U+FFFD, as do later ones; a NUL is an error
+    on its line; a line over MAX_ROW_CHARACTERS ends the reading.
+    """
+    blocks = _whole_lines(_Decoding(stream, encoding, findings))
+    # Split and chained in C: a generator's step per line would be felt.
+    return chain.from_iterable(io.StringIO(block, newline="") for block in blocks)
+
+
+class _Decoding:
+    """The text of a stream, a block at a time, and how many lines of it have ended."""
+
+    def __init__(self, stream: BinaryIO, encoding: str, findings: FileFindings) -> None:
+        self.findings = findings
+        self.lines_ended = 0
+        self._stream = stream
+        self._encoding = encoding
+        self._decoder = codecs.getincrementaldecoder(encoding)("strict")
+        self._told = False
+        self._after_return = False
+        self._bytes_read = 0
+
+    def blocks(self) -> Iterator[str]:
+        beginning = True
+        while True:
+            data = self._stream.read(BLOCK_BYTES)
+            text = self._decode(data)
+            if beginning and text:
+                text = text.removeprefix("\ufeff")
+                beginning = False
+            if text:
+                if "\0" in text:
+                    self._report_nuls(text)
+                self.lines_ended += self._line_ends(text)
+                self._after_return = text.endswith("\r")
+                yield text
+            if not data:
+                return
+            self._bytes_read += len(data)
+
+    def _decode(self, data: bytes) -> str:
+        state = self._decoder.getstate()
+        try:
+            return self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            self._decoder = codecs.getincrementaldecoder(self._encoding)("replace")
+            if not self._told:
+                # `error.start` counts from the bytes that the decoder still held.
+                held = len(state[0])
+                self._decoder.setstate(state)
+                before = self._decoder.decode(data[: max(error.start - held, 0)])
+                self._report_encoding(error, self._bytes_read - held + error.start, before)
+            self._decoder.setstate(state)
+            return self._decoder.decode(data, final=not data)
+
+    def _line_ends(self, text: str) -> int:
+        ends = text.count("\n")
+        if self._after_return and text.startswith("\n"):
+            ends -= 1
+        if "\r" in text:
+            ends += text.count("\r") - text.count("\r\n")
+        return ends
+
+    def _report_encoding(self, error: UnicodeDecodeError, offset: int, before: str) -> None:
+        self._told = True
+        utf8 = codecs.lookup(self._encoding).name == "utf-8"
+        self.findings.error(
+            "encoding",
+            f"not {self._encoding} text: byte 0x{error.object[error.start]:02x} at offset {offset}",
+            line=self.lines_ended + self._line_ends(before) + 1,
+            detail=error.reason,
+            hint="save the file as UTF-8, or name its encoding, for example `encoding: cp1252`"
+            if utf8
+            else "name the encoding that the file really has",
+        )
+
+    def _report_nuls(self, text: str) -> None:
+        line, counted = self.lines_ended + 1, 0
+        at = text.find("\0")
+        while at != -1:
+            line += self._line_ends(text[counted:at])
+            self.findings.error(
+                "nul",
+                "a NUL character",
+                line=line,
+                hint="remove it, or name the encoding (UTF-16 text is full of NULs)",
+            )
+            counted = at
+            end = text.find("\n", at)
+            at = text.find("\0", end) if end != -1 else -1
+
+
+def _whole_lines(decoding: _Decoding) -> Iterator[str]:
+    """Cut the blocks anew so that each ends where a line ends."""
+    rest = ""
+    for block in decoding.blocks():
+        text = rest + block
+        # A CR at the very end may be the first half of a CRLF.
+        cut = text.rfind("\n") + 1 or text.rfind("\r", 0, -1) + 1
+        rest = text[cut:]
+        if cut:
+            yield text[:cut]
+        if len(rest) > MAX_ROW_CHARACTERS:
+            decoding.findings.error(
+                "line-too-long",
+                f"a line of more than {MAX_ROW_CHARACTERS:,} characters; nothing after it is read",
+                line=decoding.lines_ended + 1,
+                hint="is this a text file of the format that its name says?",
+            )
+            return
+    if rest:
+        yield rest
