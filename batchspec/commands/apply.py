@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.plan import PlannedSpec, make_plan
 from batchspec.commands.refresh import Refresh, refresh
-from batchspec.commands.results import Output, export
+from batchspec.commands.results import Output, export, is_current
 from batchspec.commands.status import Status, count
 from batchspec.commands.submit import Submitted, submit
 from batchspec.commands.wait import Waited, wait_for
@@ -138,9 +138,7 @@ class _Run:
         """Write what there is to write, and return the whole."""
         world = self._world
         stale = [
-            each
-            for each in self._specs
-            if self._done.collected or self._redeclared or not world.output_exists(each.spec.output_path)
+            each for each in self._specs if self._done.collected or self._redeclared or not is_current(each, world)
         ]
         status = count(self._specs, world, self._done)
         answered = {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from batchspec.core.diagnostics import Diagnostic, Severity, has_errors
+from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
 from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.model import ENDPOINTS, Inputs
 from batchspec.core.ports import ProjectFiles, RowSource
@@ -37,6 +37,7 @@ class SpecLoader:
 
     files: ProjectFiles
     defaults: Mapping[str, object]
+    default_places: Mapping[str, Location]
     output_dir: str
     schema: Callable[[str], Mapping[str, object]]
     open_rows: Callable[[Inputs, ProjectFiles], RowSource]
@@ -45,7 +46,7 @@ class SpecLoader:
         """Load every spec. Raises InvalidInputError with all that is wrong with any of them."""
         checker = SchemaChecker(self.schema(SPEC_SCHEMA))
         loaded: list[LoadedSpec] = []
-        findings: list[Diagnostic] = []
+        findings: list[Diagnostic] = list(self._check_defaults(checker))
         for path in paths:
             try:
                 loaded.append(self._load_one(path, checker))
@@ -58,6 +59,28 @@ class SpecLoader:
             count = sum(found.severity is Severity.ERROR for found in findings)
             raise InvalidInputError(f"{count:,} errors were found", findings)
         return tuple(loaded)
+
+    def _check_defaults(self, checker: SchemaChecker) -> Iterator[Diagnostic]:
+        """Hold the project's defaults to what a spec may say, and point at their place in batchspec.toml."""
+        spec = {"batchspec": 1, "name": "defaults", **self.defaults}
+        for problem in checker.check(spec):
+            pointer = problem.pointer
+            place = next(
+                (
+                    self.default_places[key]
+                    for length in range(len(pointer), 0, -1)
+                    if (key := ".".join(str(step) for step in pointer[:length])) in self.default_places
+                ),
+                Location("batchspec.toml"),
+            )
+            yield Diagnostic(
+                severity=Severity.ERROR,
+                code=problem.kind,
+                location=place,
+                summary=problem.message,
+                detail="it stands under [defaults]",
+                hint=problem.hint,
+            )
 
     def _load_one(self, path: str, checker: SchemaChecker) -> LoadedSpec:
         try:

@@ -70,7 +70,15 @@ def export(specs: Sequence[LoadedSpec], world: World) -> list[Output]:
         path = loaded.spec.output_path
         with world.open_output(path) as stream:
             outputs.append(write_results(loaded, stream, world, path=path))
+        world.ledger.save_output(path, world.fingerprint(path) or "")
     return outputs
+
+
+def is_current(loaded: LoadedSpec, world: World) -> bool:
+    """Tell whether a spec's output file is the one that was written last, by this state."""
+    path = loaded.spec.output_path
+    written = world.ledger.saved_output(path)
+    return written is not None and written == world.fingerprint(path)
 
 
 _Column = tuple[list[RequestDigest], Mapping[RequestDigest, Recorded], Mapping[RequestDigest, RecordedResult]]

@@ -21,8 +21,9 @@ OpenOutput = Callable[[str], AbstractContextManager[BinaryIO]]
 class World:
     """The collaborators of a command. `provider` is None where there is no key: then nothing is refreshed.
 
-    `open_output` opens a path, relative to the project's root, to be written whole or not at all. `downloads` is a
-    folder for result files on their way in. `settle_seconds` is how long an unresolved submission is looked for.
+    `open_output` opens a path, relative to the project's root, to be written whole or not at all; `fingerprint`
+    changes with a file there, and is None where there is none. `downloads` is a folder for result files on their way
+    in. `settle_seconds` is how long an unresolved submission is looked for.
     """
 
     ledger: Ledger
@@ -30,7 +31,7 @@ class World:
     spool: Spool
     new_scratch: NewScratch
     open_output: OpenOutput
-    output_exists: Callable[[str], bool]
+    fingerprint: Callable[[str], str | None]
     downloads: Path
     clock: Clock
     progress: Progress

@@ -216,6 +216,14 @@ class Ledger(Protocol):
         """Record that a spec declares these rows and no others."""
         ...
 
+    def saved_output(self, path: str) -> str | None:
+        """Return the fingerprint under which an output file was written last."""
+        ...
+
+    def save_output(self, path: str, fingerprint: str) -> None:
+        """Record that an output file was written."""
+        ...
+
     def is_new(self) -> bool:
         """Tell whether this state has never been compared with the provider's jobs."""
         ...

@@ -47,11 +47,7 @@ def _create(path: Path, project_id: str | None) -> None:
     temporary = Path(name)
     try:
         database = _connect(temporary)
-        for step in STEPS:
-            database.conn.executescript(step)
-        database.execute(f"PRAGMA user_version = {VERSION}")
-        identity = project_id or str(uuid.uuid4())
-        database.execute("INSERT INTO meta (key, value) VALUES ('project_id', ?)", [identity])
+        _fill(database, project_id)
         database.close()
         temporary.replace(path)
     finally:
@@ -61,6 +57,21 @@ def _create(path: Path, project_id: str | None) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def state_in_memory(project_id: str | None) -> Database:
+    """Return an empty state that is never written anywhere, for a command that only reads."""
+    database = Database(sqlite3.connect(":memory:", isolation_level=None), execute_plugins=False)
+    _fill(database, project_id)
+    return database
+
+
+def _fill(database: Database, project_id: str | None) -> None:
+    for step in STEPS:
+        database.conn.executescript(step)
+    database.execute(f"PRAGMA user_version = {VERSION}")
+    identity = project_id or str(uuid.uuid4())
+    database.execute("INSERT INTO meta (key, value) VALUES ('project_id', ?)", [identity])
 
 
 def _connect(path: Path) -> Database:

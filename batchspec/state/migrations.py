@@ -107,6 +107,12 @@ CREATE TABLE file (
     lines INTEGER
 ) STRICT, WITHOUT ROWID;
 
+-- Output files as they were when they were written; one that differs now is written again.
+CREATE TABLE output (
+    path TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY,
     job_id TEXT NOT NULL,

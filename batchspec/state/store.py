@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
+from batchspec.core.errors import AccessError
 from batchspec.core.ledger import (
     Claim,
     ClaimConflictError,
@@ -25,7 +26,7 @@ from batchspec.core.ledger import (
 )
 from batchspec.core.model import BatchJob, BatchJobStatus, BodyDigest, RemoteFile, RequestDigest
 from batchspec.core.outcomes import Outcome, OutcomeKind
-from batchspec.state.database import open_state, transaction
+from batchspec.state.database import open_state, state_in_memory, transaction
 
 _CHUNK = 900
 _BULK = 20_000
@@ -50,8 +51,9 @@ _T = TypeVar("_T")
 class SqliteLedger:
     """The ledger of one project, in one file. Fills `core.ledger.Ledger`."""
 
-    def __init__(self, path: Path, project_id: str | None = None) -> None:
-        self._database: Database = open_state(path, project_id)
+    def __init__(self, path: Path | None, project_id: str | None = None) -> None:
+        """Open the state at `path`, making it where there is none; without a path, an empty one in memory."""
+        self._database: Database = open_state(path, project_id) if path else state_in_memory(project_id)
         self._declared_id = project_id
 
     def __enter__(self) -> SqliteLedger:
@@ -394,7 +396,32 @@ class SqliteLedger:
         row = self._database.execute("SELECT id FROM spec WHERE name = ?", [spec]).fetchone()
         return None if row is None else int(row[0])
 
+    # Output files
+
+    def saved_output(self, path: str) -> str | None:
+        """Return the fingerprint under which an output file was written last."""
+        row = self._database.execute("SELECT fingerprint FROM output WHERE path = ?", [path]).fetchone()
+        return None if row is None else str(row[0])
+
+    def save_output(self, path: str, fingerprint: str) -> None:
+        """Record that an output file was written."""
+        with transaction(self._database):
+            self._database.conn.execute("INSERT OR REPLACE INTO output VALUES (?, ?)", [path, fingerprint])
+
     # The state itself
+
+    def bind(self, provider: str) -> None:
+        """Tie this state to one provider, for good. Raises AccessError when it belongs to another one."""
+        row = self._database.execute("SELECT value FROM meta WHERE key = 'provider'").fetchone()
+        if row is None:
+            with transaction(self._database):
+                self._database.conn.execute("INSERT INTO meta VALUES ('provider', ?)", [provider])
+        elif row[0] != provider:
+            raise AccessError(
+                f"this state belongs to the provider `{row[0]}`, not to `{provider}`",
+                why="what one of them has answered would count as done with the other",
+                hint=f"use --provider {row[0]}, or name another place with --state",
+            )
 
     def is_new(self) -> bool:
         """Tell whether this state has never been compared with the provider's jobs."""

@@ -1,0 +1,118 @@
+"""The JSON documents of `--json`, which programs rely on: fields are added, never renamed or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from batchspec.commands.apply import Applied
+from batchspec.commands.results import Output
+from batchspec.commands.status import Status
+from batchspec.commands.validate import Validation
+from batchspec.core.ledger import RecordedJob
+from batchspec.core.planning import Action, Plan, VariantPlan
+from batchspec.report.diagnostics import diagnostic_json
+
+FORMAT_VERSION = "1.0"
+
+Document = dict[str, object]
+
+
+def plan_document(plan: Plan) -> Document:
+    """Return the document of `plan --json`."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "refreshed": plan.refreshed,
+        "specs": _specs(plan),
+        "summary": _summary(plan),
+    }
+
+
+def _specs(plan: Plan) -> list[Document]:
+    return [
+        {
+            "name": spec.name,
+            "path": spec.path,
+            "endpoint": spec.endpoint,
+            "variants": [_variant(variant) for variant in spec.variants],
+        }
+        for spec in plan.specs
+    ]
+
+
+def _variant(variant: VariantPlan) -> Document:
+    return {
+        "model": variant.model,
+        "matrix": {},
+        "rows": variant.rows,
+        "requests": variant.requests,
+        **{action.value: variant.actions[action] for action in Action},
+        "adopt": variant.adopted,
+        "removed": variant.removed,
+        "duplicates": variant.duplicates,
+        "reasons": [{"reason": why, "count": count} for why, count in variant.reasons.most_common()],
+        "jobs": variant.jobs,
+        "bytes": variant.bytes,
+    }
+
+
+def _summary(plan: Plan) -> Document:
+    return {
+        **{action.value: plan.total(action) for action in Action},
+        "adopt": sum(variant.adopted for variant in plan.variants),
+        "removed": sum(variant.removed for variant in plan.variants),
+        "jobs": plan.jobs,
+        "bytes": plan.bytes,
+    }
+
+
+def status_document(status: Status) -> Document:
+    """Return the document of `status --json`."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "refreshed": status.plan.refreshed,
+        "specs": _specs(status.plan),
+        "jobs": [_job(each) for each in status.jobs],
+        "converged": status.converged,
+        "notes": list(status.notes),
+    }
+
+
+def _job(each: RecordedJob) -> Document:
+    job = each.job
+    return {
+        "id": job.id,
+        "status": job.status_text,
+        "spec": each.spec,
+        "model": each.model,
+        "total_requests": job.total_requests,
+        "succeeded_requests": job.succeeded_requests,
+        "failed_requests": job.failed_requests,
+        "created_at": job.created_at,
+        "completed_at": job.completed_at,
+    }
+
+
+def applied_document(applied: Applied) -> Document:
+    """Return the document of `apply --json`: the plan that was carried out, and where things stand afterwards."""
+    return {
+        **plan_document(applied.plan),
+        "sent": {"jobs": applied.jobs, "requests": applied.requests},
+        "status": status_document(applied.status),
+        "outputs": outputs_document(applied.outputs),
+        "notes": list(applied.notes),
+    }
+
+
+def outputs_document(outputs: Iterable[Output]) -> list[Document]:
+    """Return the files that were written, with their rows by status."""
+    return [{"spec": output.spec, "path": output.path, "rows": dict(output.counts)} for output in outputs]
+
+
+def validation_document(validation: Validation) -> Document:
+    """Return the document of `validate --json`."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "valid": validation.valid,
+        "rows": validation.rows,
+        "diagnostics": [diagnostic_json(found) for found in validation.diagnostics],
+    }

@@ -1,0 +1,150 @@
+"""Plans, states and outcomes as text for a person at a terminal or reading a log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from batchspec.commands.apply import Applied
+from batchspec.commands.init import Initialised
+from batchspec.commands.results import Output
+from batchspec.commands.status import Status
+from batchspec.core.ledger import RecordedJob
+from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
+from batchspec.report.safe_text import safe
+from batchspec.report.style import Style, plural, size
+
+_SIGNS: tuple[tuple[Action, str, str, str], ...] = (
+    (Action.SUBMIT, "+", "submit", "green"),
+    (Action.RETRY, "r", "retry", "yellow"),
+    (Action.UNRESOLVED, "?", "unresolved", "yellow"),
+    (Action.IN_FLIGHT, "~", "in flight", "cyan"),
+    (Action.DONE, "=", "done", "dim"),
+    (Action.FAILED, "x", "failed", "red"),
+    (Action.HELD, "h", "held", "yellow"),
+)
+Relative = Callable[[str], str]
+
+
+def plan_text(plan: Plan, style: Style, relative: Relative) -> str:
+    """Return a plan: every spec and model with its counts and reasons, then what it comes to."""
+    parts = [_spec_text(spec, style, relative) for spec in plan.specs]
+    parts.append(_plan_summary(plan, style))
+    return "\n\n".join(parts)
+
+
+def _spec_text(spec: SpecPlan, style: Style, relative: Relative) -> str:
+    head = f"{style(safe(spec.name), 'bold')}  {style(f'{relative(spec.path)}  {spec.endpoint}', 'dim')}"
+    return "\n".join([head, *(line for variant in spec.variants for line in _variant_lines(variant, style))])
+
+
+def _variant_lines(variant: VariantPlan, style: Style) -> list[str]:
+    rows = plural(variant.rows, "row")
+    if variant.duplicates:
+        rows += f", {variant.duplicates:,} of them the same as another"
+    lines = [f"  {safe(variant.model)}  {style(rows, 'dim')}"]
+    reasons = ", ".join(f"{count:,} {why}" for why, count in variant.reasons.most_common())
+    for action, sign, word, colour in _SIGNS:
+        count = variant.actions[action]
+        if count:
+            why = f"   {reasons}" if action.sends and reasons else ""
+            reasons = "" if action.sends else reasons
+            lines.append(f"    {style(f'{sign} {word:<11}', colour)}{count:>11,}{style(why, 'dim')}")
+    if variant.adopted:
+        lines.append(
+            f"    {style('< adopted    ', 'cyan')}{variant.adopted:>11,}   found at the provider, now on record"
+        )
+    if variant.removed:
+        lines.append(
+            f"    {style('- removed    ', 'dim')}{variant.removed:>11,}   no longer declared; answers are kept"
+        )
+    return lines
+
+
+def _plan_summary(plan: Plan, style: Style) -> str:
+    asof = "" if plan.refreshed else style(" (from recorded state; the provider was not asked)", "dim")
+    if not plan.changes:
+        waiting = plan.total(Action.IN_FLIGHT) + plan.total(Action.UNRESOLVED)
+        if waiting:
+            return f"{style('Nothing to send', 'bold')}: {plural(waiting, 'request')} still in flight.{asof}"
+        return f"{style('Nothing to send', 'bold')}: every request has its answer.{asof}"
+    total = f"{plural(plan.sends, 'request')} to send in {plural(plan.jobs, 'job')} ({size(plan.bytes)})"
+    return f"{style('Plan', 'bold')}: {total}.{asof}"
+
+
+def status_text(status: Status, style: Style, relative: Relative) -> str:
+    """Return where specs and jobs stand."""
+    parts = [_spec_text(spec, style, relative) for spec in status.plan.specs]
+    if status.jobs:
+        parts.append(_jobs_text(status.jobs, style))
+    notes = notes_text(status.notes, style)
+    if notes:
+        parts.append(notes)
+    parts.append(_status_summary(status, style))
+    return "\n\n".join(parts)
+
+
+def _jobs_text(jobs: Sequence[RecordedJob], style: Style) -> str:
+    rows = [("job", "status", "spec", "model", "done", "failed", "of")]
+    for each in jobs:
+        job = each.job
+        done = f"{job.succeeded_requests:,}"
+        counts = (done, f"{job.failed_requests:,}", f"{job.total_requests:,}")
+        rows.append((job.id, safe(job.status_text), safe(each.spec), safe(each.model), *counts))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([style(lines[0], "dim"), *lines[1:]])
+
+
+def _status_summary(status: Status, style: Style) -> str:
+    if status.converged:
+        failed = status.plan.total(Action.FAILED)
+        end = f"; {plural(failed, 'request')} failed" if failed else ""
+        return f"{style('Converged', 'bold', 'green')}: every request has its end{end}."
+    waiting = status.plan.total(Action.IN_FLIGHT) + status.plan.total(Action.UNRESOLVED)
+    return (
+        f"{style('Not converged', 'bold')}: {plural(waiting, 'request')} in flight,"
+        f" {plural(status.plan.sends, 'request')} not sent. {_next(status)}"
+    )
+
+
+def _next(status: Status) -> str:
+    return "`batchspec apply` sends them." if status.plan.sends else "`batchspec wait` waits for them."
+
+
+def applied_text(applied: Applied, style: Style, relative: Relative) -> str:
+    """Return what an apply has done, and what there is to do next."""
+    parts = [
+        part for part in (notes_text(applied.notes, style), outputs_text(applied.outputs, style, relative)) if part
+    ]
+    sent = (
+        f"sent {plural(applied.requests, 'request')} in {plural(applied.jobs, 'job')}"
+        if applied.jobs
+        else "nothing was sent"
+    )
+    parts.append(f"{style('Applied', 'bold')}: {sent}. {_status_summary(applied.status, style)}")
+    return "\n".join(parts)
+
+
+def outputs_text(outputs: Iterable[Output], style: Style, relative: Relative) -> str:
+    """Return the files that were written, with their rows by status."""
+    lines = []
+    for output in outputs:
+        counts = ", ".join(
+            f"{count:,} {status}" for status, count in sorted(output.counts.items(), key=lambda item: -item[1])
+        )
+        lines.append(f"{relative(output.path)}  {style(counts or 'no rows', 'dim')}")
+    return "\n".join(lines)
+
+
+def notes_text(notes: Iterable[str], style: Style) -> str:
+    """Return what a command wants said."""
+    return "\n".join(f"{style('!', 'yellow')} {safe(note)}" for note in notes)
+
+
+def init_text(made: Initialised, directory: str, style: Style) -> str:
+    """Return what a new project consists of, and the first thing to do in it."""
+    lines = [f"{style('+', 'green')} {path}" for path in made.made]
+    lines += [f"  {path}  {style('was there and is left as it is', 'dim')}" for path in made.kept]
+    go = "" if directory == "." else f"cd {directory} && "
+    lines += ["", "Try it without a key, on the emulator:", f"  {go}batchspec apply --provider emulator --wait"]
+    return "\n".join(lines)
