@@ -1,0 +1,19 @@
+"""Values checked against JSON Schemas, what is wrong in words: the one home of jsonschema and referencing.
+
+Nothing that a schema refers to is ever fetched; reading schemas from files is not done here.
+"""
+
+from batchspec.core.schema.checker import SchemaChecker, document_diagnostics, problem_diagnostic
+from batchspec.core.schema.metaschema import is_valid_schema
+from batchspec.core.schema.problems import ProblemKind, SchemaProblem
+from batchspec.core.schema.text_constraints import constrains_text
+
+__all__ = [
+    "ProblemKind",
+    "SchemaChecker",
+    "SchemaProblem",
+    "constrains_text",
+    "document_diagnostics",
+    "is_valid_schema",
+    "problem_diagnostic",
+]

@@ -1,0 +1,95 @@
+"""Checks values against a schema, and a document with the place of every finding."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from itertools import islice
+
+from jsonschema.exceptions import UnknownType
+from referencing.exceptions import Unresolvable
+
+from batchspec.core.diagnostics import Diagnostic, Severity
+from batchspec.core.schema.explaining import explain
+from batchspec.core.schema.problems import Pointer, ProblemKind, SchemaProblem, found_words
+from batchspec.core.schema.validators import faults, validator
+from batchspec.core.source import SourceDocument
+
+MAX_FAULTS = 200
+"""Faults of one value that are explained; whoever mends these sees the rest next time."""
+
+
+class SchemaChecker:
+    """Checks against one schema; nothing that it refers to is ever fetched."""
+
+    def __init__(self, schema: Mapping[str, object]) -> None:
+        self._validator = validator(schema)
+
+    def check(self, value: object) -> list[SchemaProblem]:
+        """Return what is wrong with a JSON-like value, in order of its place."""
+        try:
+            found = islice(faults(self._validator, value), MAX_FAULTS)
+            problems = dict.fromkeys(problem for fault in found for problem in explain(fault))
+        except Unresolvable as error:
+            return [_unusable(f"it refers to {error.ref!r}, which is not in it")]
+        except RecursionError:
+            return [_unusable("it refers to itself without end")]
+        except re.error as error:
+            return [_unusable(f"a pattern in it is no regular expression: {error}")]
+        except (UnknownType, OverflowError, TypeError, ValueError) as error:
+            return [_unusable(str(error).splitlines()[0] if str(error) else type(error).__name__)]
+        return sorted(problems, key=_order)
+
+
+def document_diagnostics(
+    document: SourceDocument, checker: SchemaChecker, *, at: Pointer = (), as_warnings: Collection[str] = ()
+) -> list[Diagnostic]:
+    """Return what is wrong with a document, or with the value at a place in it, as findings with their places.
+
+    Kinds of problem that are named in `as_warnings` do not stop a command.
+    """
+    problems = checker.check(document.value_at(at))
+    return [
+        problem_diagnostic(
+            document, problem, at=at, severity=Severity.WARNING if problem.kind in as_warnings else Severity.ERROR
+        )
+        for problem in problems
+    ]
+
+
+def problem_diagnostic(
+    document: SourceDocument, problem: SchemaProblem, *, at: Pointer = (), severity: Severity = Severity.ERROR
+) -> Diagnostic:
+    """Return a problem as a finding in the document whose value at `at` was checked."""
+    pointer = (*at, *problem.pointer)
+    problem = _as_written(document, pointer, problem)
+    return document.diagnostic(
+        pointer,
+        problem.kind.value,
+        problem.message,
+        detail=problem.detail,
+        hint=problem.hint,
+        severity=severity,
+        on_key=problem.on_key or (problem.kind is ProblemKind.MISSING_KEY and bool(pointer)),
+    )
+
+
+def _as_written(document: SourceDocument, pointer: Pointer, problem: SchemaProblem) -> SchemaProblem:
+    """Quote what stands in the file: `3.10`, where the value says 3.1."""
+    if not problem.mended_by_quotes:
+        return problem
+    written = document.source_text(pointer)
+    value = document.value_at(pointer)
+    detail = problem.detail or f"without quotes, YAML reads `{written}` as {found_words(value)}"
+    return replace(problem, detail=detail, hint=f'quote it: "{written}"')
+
+
+def _unusable(why: str) -> SchemaProblem:
+    message = "the schema cannot be used"
+    return SchemaProblem(pointer=(), kind=ProblemKind.INVALID, message=message, detail=why, hint="mend the schema")
+
+
+def _order(problem: SchemaProblem) -> tuple[list[tuple[int, int, str]], str]:
+    steps = [(0, step, "") if isinstance(step, int) else (1, 0, step) for step in problem.pointer]
+    return steps, problem.message
