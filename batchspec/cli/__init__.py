@@ -1,0 +1,15 @@
+"""The command line: options become values, adapters are built, a command runs, its result is shown, the process exits.
+
+The only place that reads the environment and the only place that exits.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run batchspec as a program."""
+    from batchspec.cli.app import run
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,150 @@
+"""What is written where: results to stdout, everything else to stderr; and how an error looks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from batchspec.core.diagnostics import Diagnostic
+from batchspec.core.errors import BatchspecError, InvalidInputError, ProviderError
+from batchspec.core.json_text import encode_pretty
+from batchspec.core.ports import Progress
+from batchspec.report.diagnostics import diagnostic_json, render_diagnostics
+from batchspec.report.safe_text import safe
+from batchspec.report.style import Style
+
+_MOST_SHOWN = 50
+
+
+@dataclass(slots=True)
+class Console:
+    """The two streams of a run, and how they are to look. `root` is what paths in messages are relative to."""
+
+    environ: Mapping[str, str]
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    json: bool = False
+    root: Path | None = None
+
+    def out_style(self) -> Style:
+        """Return the style of stdout."""
+        return Style(colour=self._colour(sys.stdout))
+
+    def err_style(self) -> Style:
+        """Return the style of stderr."""
+        return Style(colour=self._colour(sys.stderr))
+
+    def _colour(self, stream: TextIO) -> bool:
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR"):
+            return True
+        return stream.isatty() and self.environ.get("TERM") != "dumb"
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer: both streams are terminals and this is no CI run."""
+        return sys.stdin.isatty() and sys.stdout.isatty() and not self.environ.get("CI")
+
+    def relative(self, path: str) -> str:
+        """Return a path of the project as it is seen from the current folder."""
+        if self.root is None:
+            return path
+        try:
+            return os.path.relpath(self.root / path)
+        except ValueError:
+            return str(self.root / path)
+
+    def out(self, text: str) -> None:
+        """Write a result."""
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def document(self, value: object) -> None:
+        """Write the one JSON document of a run."""
+        self.out(encode_pretty(value))
+
+    def say(self, text: str) -> None:
+        """Write a word beside the result, unless it was asked to be quiet."""
+        if text and not self.quiet:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+    def progress(self) -> Progress:
+        """Return the progress display that fits where stderr goes."""
+        from batchspec.report import progress
+
+        if self.quiet:
+            return progress.SilentProgress()
+        live = sys.stderr.isatty() and not self.environ.get("CI") and self.environ.get("TERM") != "dumb"
+        return (
+            progress.LiveProgress(sys.stderr, colour=self._colour(sys.stderr))
+            if live
+            else progress.LogProgress(sys.stderr)
+        )
+
+    def diagnostics(self, found: Sequence[Diagnostic]) -> None:
+        """Write findings for a person."""
+        if found:
+            text = render_diagnostics(found, colour=self._colour(sys.stderr), relative=self.relative, limit=_MOST_SHOWN)
+            sys.stderr.write(text.rstrip("\n") + "\n")
+            sys.stderr.flush()
+
+    def error(self, error: BatchspecError) -> None:
+        """Write what went wrong and how to mend it; as JSON where the run's result was to be JSON."""
+        if self.json:
+            self.document(_error_document(error))
+            return
+        if isinstance(error, InvalidInputError) and error.diagnostics:
+            self.diagnostics(error.diagnostics)
+            return
+        style = self.err_style()
+        lines = [f"{style('error', 'red', 'bold')}[{error.code}]: {safe(error.summary)}"]
+        if error.why:
+            lines.append(f"  why:  {safe(error.why)}")
+        if error.hint:
+            lines.append(f"  help: {safe(error.hint)}")
+        if isinstance(error, ProviderError) and error.request_id:
+            lines.append(f"  request id: {safe(error.request_id)}")
+        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.flush()
+
+    def bug(self, error: BaseException) -> None:
+        """Write a fault of batchspec itself: a traceback to a file, its path to stderr."""
+        text = "".join(traceback.format_exception(error))
+        folder = (self.root or Path.cwd()) / ".batchspec" / "logs"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"bug-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
+            path.touch(mode=0o600)
+            path.write_text(text, encoding="utf-8")
+            where = f"the details are in {path}"
+        except OSError:
+            where = "the details could not be written down"
+        sys.stderr.write(f"error[bug]: batchspec failed in a way that it should not: {type(error).__name__}\n")
+        sys.stderr.write(f"  why:  {where}\n  help: please report it; running again is safe\n")
+        if self.debug:
+            sys.stderr.write(text)
+
+
+def _error_document(error: BatchspecError) -> dict[str, object]:
+    document: dict[str, object] = {
+        "format_version": "1.0",
+        "error": {
+            "code": error.code,
+            "summary": error.summary,
+            "why": error.why,
+            "hint": error.hint,
+            "exit_code": int(error.exit_code),
+        },
+    }
+    if isinstance(error, InvalidInputError):
+        document["diagnostics"] = [diagnostic_json(found) for found in error.diagnostics]
+    return document

@@ -1,0 +1,74 @@
+"""The options and argument forms that several commands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from batchspec.cli.wiring import PROVIDERS
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def read_duration(text: str) -> float | None:
+    """Return the seconds that `90`, `90s`, `15m`, `2h` or `1d` stand for; None for anything else."""
+    found = _DURATION.fullmatch(text.strip())
+    return float(found[1]) * _UNITS[found[2]] if found else None
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]
+    """A length of time: 90s, 15m, 2h, 1d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        if isinstance(value, float):
+            return value
+        seconds = read_duration(str(value))
+        if seconds is None:
+            self.fail(f"`{value}` is not a duration: write 90s, 15m, 2h or 1d", param, ctx)
+        return seconds
+
+
+PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+JSON = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
+
+
+def shared(command: _Command) -> _Command:
+    """Add the options that every command has; given before the command's name, they mean the same."""
+    options = (
+        click.option(
+            "--project",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="The project's root, if not found from here.",
+        ),
+        click.option(
+            "--state", type=click.Path(path_type=Path), envvar="BATCHSPEC_STATE", help="Where the state lies."
+        ),
+        click.option(
+            "--provider",
+            type=click.Choice(PROVIDERS),
+            envvar="BATCHSPEC_PROVIDER",
+            help="Who runs the jobs; `emulator` needs no key and no network. Default: mistral.",
+        ),
+        click.option(
+            "--lock-timeout",
+            type=Duration(),
+            metavar="DURATION",
+            help="How long to wait for another batchspec on this state.",
+        ),
+        click.option("--quiet", "-q", is_flag=True, default=None, help="Results and errors only."),
+        click.option("--verbose", "-v", is_flag=True, default=None, help="Say more about what is done."),
+        click.option("--debug", is_flag=True, default=None, help="Show the traceback of a fault of batchspec itself."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,277 @@
+"""Builds the adapters for a command from options and environment, and takes them down again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from batchspec.cli.console import Console
+from batchspec.cli.interrupts import Interrupts
+from batchspec.commands.loading import LoadedSpec, SpecLoader
+from batchspec.commands.world import World
+from batchspec.core.errors import AccessError, ExitCode, InvalidInputError, LockedError
+from batchspec.core.ports import Checkpoint, Provider
+from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
+from batchspec.inputs import open_rows
+from batchspec.project.atomic import write_atomically
+from batchspec.project.files import RootedFiles
+from batchspec.project.packaged import packaged_schema
+from batchspec.project.root import find_root
+from batchspec.project.settings import Settings, load_settings
+from batchspec.project.specs import find_specs
+
+PROVIDERS = ("mistral", "emulator")
+_HOME = ".batchspec"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options that every command has."""
+
+    project: Path | None = None
+    state: Path | None = None
+    provider: str = "mistral"
+    lock_timeout: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """An opened project: where it is, what it says, which specs were asked for."""
+
+    root: Path
+    settings: Settings
+    files: RootedFiles
+    paths: tuple[str, ...]
+    state: Path
+
+    @property
+    def home(self) -> Path:
+        """The folder of everything that is batchspec's own, and in no repository."""
+        return self.root / _HOME
+
+
+def open_project(paths: Sequence[Path], options: Options) -> Project:
+    """Find the project's root, its settings and its specs. Raises InvalidInputError or FileProblemError."""
+    start = _start(paths)
+    root = find_root(start, options.project)
+    files = RootedFiles(root)
+    settings = load_settings(files)
+    specs = find_specs(root, root if options.project else Path.cwd(), paths)
+    return Project(
+        root=root, settings=settings, files=files, paths=tuple(specs), state=_state_path(root, settings, options)
+    )
+
+
+def _start(paths: Sequence[Path]) -> Path:
+    if not paths:
+        return Path.cwd()
+    first = paths[0].absolute()
+    return first if first.is_dir() else first.parent
+
+
+def _state_path(root: Path, settings: Settings, options: Options) -> Path:
+    if options.state is not None:
+        return options.state
+    recorded = root / settings.state
+    if options.provider == "emulator":
+        # What the emulator has answered must never count as done with the real provider.
+        return recorded.with_name("emulator") / recorded.name
+    return recorded
+
+
+def load(project: Project) -> tuple[LoadedSpec, ...]:
+    """Load the project's specs. Raises InvalidInputError."""
+    return loader(project).load(project.paths)
+
+
+def loader(project: Project) -> SpecLoader:
+    """Return what loads this project's specs."""
+    return SpecLoader(
+        files=project.files,
+        defaults=project.settings.defaults,
+        default_places=project.settings.default_places,
+        output_dir=project.settings.output_dir,
+        schema=packaged_schema,
+        open_rows=open_rows,
+    )
+
+
+@contextmanager
+def open_world(
+    project: Project,
+    options: Options,
+    console: Console,
+    interrupts: Interrupts,
+    *,
+    command: str,
+    writes: bool,
+    needs_provider: bool,
+    refreshes: bool = True,
+) -> Iterator[World]:
+    """Open everything that a command over the state needs.
+
+    `writes` commands wait for the state's lock or raise LockedError; one that could do without goes on from what is
+    recorded. `needs_provider` raises AccessError where there is no key; otherwise the command goes on without.
+    """
+    from batchspec.project.spool import DiskSpool
+    from batchspec.state.lock import state_lock
+    from batchspec.state.scratch import SqliteScratch
+    from batchspec.state.store import SqliteLedger
+
+    environ = console.environ
+    with ExitStack() as stack:
+        progress = console.progress()
+        stack.callback(progress.finish)
+        locked = (writes or refreshes) and _lock(stack, project, command, options, console, state_lock, needed=writes)
+        provider: Provider | None = None
+        if refreshes and locked:
+            provider = _provider(stack, project, options, console, interrupts, progress.note, needed=needs_provider)
+        existing = project.state.exists()
+        path = project.state if existing or provider is not None else None
+        ledger = stack.enter_context(SqliteLedger(path, project.settings.project_id))
+        if provider is not None:
+            ledger.bind(options.provider)
+        spool = DiskSpool(project.state.parent / "spool")
+        if writes and locked:
+            stack.enter_context(spool)
+        yield World(
+            ledger=ledger,
+            provider=provider,
+            spool=spool,
+            new_scratch=SqliteScratch,
+            open_output=_opener(project.root),
+            fingerprint=_fingerprinter(project.root),
+            downloads=project.state.parent / "downloads",
+            clock=interrupts,
+            progress=progress,
+            stop=interrupts.stop,
+            checkpoint=_checkpoint(environ),
+            settle_seconds=_seconds(environ, "BATCHSPEC_SETTLE_SECONDS", DEFAULT_SETTLE_SECONDS),
+        )
+
+
+def _lock(
+    stack: ExitStack,
+    project: Project,
+    command: str,
+    options: Options,
+    console: Console,
+    state_lock: Callable[[Path, str, float], AbstractContextManager[None]],
+    *,
+    needed: bool,
+) -> bool:
+    """Take the state's lock; tell whether it was taken."""
+    if not needed and not os.access(_existing(project.root), os.W_OK):
+        return False
+    _keep_out_of_git(project)
+    try:
+        stack.enter_context(state_lock(project.state, command, options.lock_timeout))
+    except LockedError as error:
+        if needed:
+            raise
+        console.say(f"{error.summary}; this is what is recorded so far")
+        return False
+    return True
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _keep_out_of_git(project: Project) -> None:
+    project.home.mkdir(exist_ok=True)
+    ignore = project.home / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(
+            "# batchspec's state, results on their way in, and logs: never committed\n*\n", encoding="utf-8"
+        )
+
+
+def _provider(
+    stack: ExitStack,
+    project: Project,
+    options: Options,
+    console: Console,
+    interrupts: Interrupts,
+    note: Callable[[str], None],
+    *,
+    needed: bool,
+) -> Provider | None:
+    from batchspec.mistral.client import connect
+
+    environ: Mapping[str, str] = console.environ
+    if options.provider == "emulator":
+        from batchspec.emulator.server import EmulatorServer
+
+        server = stack.enter_context(EmulatorServer(project.home / "emulator" / "data"))
+        environ = {"MISTRAL_API_KEY": "emulator", "MISTRAL_BASE_URL": server.url}
+    elif not needed and not environ.get("MISTRAL_API_KEY", "").strip():
+        return None
+    return stack.enter_context(connect(environ, interrupts, on_wait=note))
+
+
+def require(world: World) -> Provider:
+    """Return the provider of a command that cannot do without. Raises AccessError."""
+    if world.provider is None:
+        raise AccessError("there is no provider to talk to", hint="set MISTRAL_API_KEY, or use --provider emulator")
+    return world.provider
+
+
+def _opener(root: Path) -> Callable[[str], AbstractContextManager[BinaryIO]]:
+    def open_output(path: str) -> AbstractContextManager[BinaryIO]:
+        return write_atomically(root / path, root=root)
+
+    return open_output
+
+
+def _fingerprinter(root: Path) -> Callable[[str], str | None]:
+    def fingerprint(path: str) -> str | None:
+        try:
+            told = (root / path).stat()
+        except OSError:
+            return None
+        return f"{told.st_size}:{told.st_mtime_ns}:{told.st_ino}"
+
+    return fingerprint
+
+
+def _checkpoint(environ: Mapping[str, str]) -> Checkpoint:
+    """Return what is called at every durable or remote step; with BATCHSPEC_CRASH_AT, the k-th one ends the process.
+
+    A name may be given in place of a number. It serves tests, and nothing else.
+    """
+    target = environ.get("BATCHSPEC_CRASH_AT", "")
+    if not target:
+        return _go_on
+    count = 0
+
+    def crash(name: str) -> None:
+        nonlocal count
+        count += 1
+        if target in {name, str(count)}:
+            os._exit(ExitCode.ERROR)
+
+    return crash
+
+
+def _go_on(name: str) -> None:
+    """Do nothing at a checkpoint."""
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "")
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise InvalidInputError(f"{name} must be a number of seconds from 0 to 86400", why=f"it is `{text}`")
+    return seconds
