@@ -38,7 +38,7 @@ def best_alternative(fault: Fault) -> Alternative:
     if tagged:
         values = [value for inner in tagged for value in inner.values]
         return Alternative(tag=_tag(tagged[0]), tag_values=values)
-    return Alternative(types=_types(fault))
+    return Alternative(types=[name for inner in fault.inner for name in _types(inner)])
 
 
 def _branches(fault: Fault) -> list[list[Fault]]:

@@ -12,7 +12,7 @@ from referencing.exceptions import Unresolvable
 
 from batchspec.core.diagnostics import Diagnostic, Severity
 from batchspec.core.schema.explaining import explain
-from batchspec.core.schema.problems import Pointer, ProblemKind, SchemaProblem, found_words
+from batchspec.core.schema.problems import Pointer, ProblemKind, SchemaProblem, found_words, shown
 from batchspec.core.schema.validators import faults, validator
 from batchspec.core.source import SourceDocument
 
@@ -39,7 +39,10 @@ class SchemaChecker:
             return [_unusable(f"a pattern in it is no regular expression: {error}")]
         except (UnknownType, OverflowError, TypeError, ValueError) as error:
             return [_unusable(str(error).splitlines()[0] if str(error) else type(error).__name__)]
-        return sorted(problems, key=_order)
+        mistyped = {problem.pointer for problem in problems if problem.kind is ProblemKind.WRONG_TYPE}
+        # Of a value that has the wrong type, nothing else is worth saying.
+        telling = (found for found in problems if found.kind is ProblemKind.WRONG_TYPE or found.pointer not in mistyped)
+        return sorted(telling, key=_order)
 
 
 def document_diagnostics(
@@ -81,8 +84,8 @@ def _as_written(document: SourceDocument, pointer: Pointer, problem: SchemaProbl
         return problem
     written = document.source_text(pointer)
     value = document.value_at(pointer)
-    detail = problem.detail or f"without quotes, YAML reads `{written}` as {found_words(value)}"
-    return replace(problem, detail=detail, hint=f'quote it: "{written}"')
+    read = f"without quotes, YAML reads `{written}` as {found_words(value)}" if written != shown(value) else None
+    return replace(problem, detail=problem.detail or read, hint=f'quote it: "{written}"')
 
 
 def _unusable(why: str) -> SchemaProblem:

@@ -16,6 +16,7 @@ from batchspec.core.schema.problems import (
     found_words,
     place_name,
     shown,
+    type_name,
 )
 from batchspec.core.schema.validators import Fault
 
@@ -95,6 +96,10 @@ def _constant(fault: Fault) -> Iterator[SchemaProblem]:
 
 def _not_one_of(fault: Fault, allowed: list[object]) -> SchemaProblem:
     words = [shown(value) for value in allowed]
+    if shown(fault.found) in words:
+        # Only the type differs, as in `batchspec: "1"`.
+        meant = allowed[words.index(shown(fault.found))]
+        return _wrong_type(fault, [type_name(meant)])
     hint = _own(fault, HINT)
     if hint is None and len(words) == 1:
         hint = f"write `{words[0]}`"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 from jsonschema.validators import validator_for
 from referencing import Registry, Resource
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012, Schema, SchemaRegistry
 
-from batchspec.core.schema.problems import Pointer, ProblemKind, SchemaProblem, place_name, shown
+from batchspec.core.schema.explaining import explain
+from batchspec.core.schema.problems import ProblemKind, SchemaProblem, shown
+from batchspec.core.schema.validators import Fault, faults
+
+_FORMATS = {"regex": "regular expression", "uri": "address", "uri-reference": "address"}
 
 
 def is_valid_schema(schema: object) -> list[SchemaProblem]:
@@ -27,22 +31,24 @@ def is_valid_schema(schema: object) -> list[SchemaProblem]:
         return [_unknown_draft(named)]
     # jsonschema knows the metaschemas, so that nothing is fetched for them either.
     checker = draft(draft.META_SCHEMA, format_checker=draft.FORMAT_CHECKER)
-    problems = [_problem(error) for error in checker.iter_errors(schema)]
+    problems = [problem for fault in faults(checker, schema) for problem in _explained(fault)]
     if problems or isinstance(schema, bool):
         return problems
     return list(_unresolved(schema))
 
 
-def _problem(error: ValidationError) -> SchemaProblem:
-    pointer: Pointer = tuple(error.absolute_path)
-    if error.validator == "format":
-        message, detail = (
-            f"`{shown(error.instance)}` is not a valid {error.validator_value}",
-            str(error.cause or "") or None,
-        )
-    else:
-        message, detail = f"{place_name(pointer)} is not what JSON Schema allows there", shown(error.message)
-    return SchemaProblem(pointer=pointer, kind=ProblemKind.INVALID, message=message, detail=detail)
+def _explained(fault: Fault) -> Iterator[SchemaProblem]:
+    if fault.keyword != "format":
+        yield from explain(fault)
+        return
+    detail = None
+    if fault.wanted == "regex":
+        try:
+            re.compile(str(fault.found))
+        except re.error as error:
+            detail = str(error)
+    message = f"`{shown(fault.found)}` is not a valid {_FORMATS.get(str(fault.wanted), fault.wanted)}"
+    yield SchemaProblem(pointer=fault.pointer, kind=ProblemKind.INVALID, message=message, detail=detail)
 
 
 def _unknown_draft(named: object) -> SchemaProblem:

@@ -18,6 +18,15 @@ _TYPE_WORDS = {
     "boolean": "true or false",
     "null": "null",
 }
+# In this order: Python's booleans are integers.
+_TYPE_NAMES: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "number"),
+    (str, "string"),
+    (dict, "object"),
+    ((list, tuple), "array"),
+)
 _LONGEST_SHOWN = 60
 
 
@@ -73,16 +82,21 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
 
 
+def type_name(value: object) -> str:
+    """Return JSON Schema's name of a value's type."""
+    for types, name in _TYPE_NAMES:
+        if isinstance(value, types):
+            return name
+    return "null"
+
+
 def found_words(value: object) -> str:
     """Say what a value is: text, the number 3.1, a mapping."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return f"the number {shown(value)}"
-    if value is None:
-        return "null"
-    kind = "object" if isinstance(value, dict) else "array" if isinstance(value, list | tuple) else "string"
-    return _TYPE_WORDS[kind]
+    return _TYPE_WORDS[type_name(value)]
 
 
 def expected_words(types: Iterable[str]) -> str:
