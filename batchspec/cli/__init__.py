@@ -12,4 +12,4 @@ def main() -> None:
     """Run batchspec as a program."""
     from batchspec.cli.app import run
 
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(int(run(sys.argv[1:])))

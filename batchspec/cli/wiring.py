@@ -136,6 +136,9 @@ def open_world(
         if provider is not None:
             ledger.bind(options.provider)
         spool = DiskSpool(project.state.parent / "spool")
+        downloads = project.state.parent / "downloads"
+        if provider is not None:
+            downloads.mkdir(mode=0o700, exist_ok=True)
         if writes and locked:
             stack.enter_context(spool)
         yield World(
@@ -145,7 +148,7 @@ def open_world(
             new_scratch=SqliteScratch,
             open_output=_opener(project.root),
             fingerprint=_fingerprinter(project.root),
-            downloads=project.state.parent / "downloads",
+            downloads=downloads,
             clock=interrupts,
             progress=progress,
             stop=interrupts.stop,
