@@ -74,21 +74,30 @@ class _DeadlineAdapter(requests.adapters.HTTPAdapter):
 
 
 class _HTTPConnection(urllib3.connection.HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _take_part(self)
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         _take_part(self)
         super().request(*args, **kwargs)
 
 
 class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _take_part(self)
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         _take_part(self)
         super().request(*args, **kwargs)
 
 
 def _take_part(connection: urllib3.connection.HTTPConnection) -> None:
+    """Put a connection that is open, be it new or kept, under the deadline of this thread's exchange."""
     deadline = current_deadline()
-    if deadline is not None:
+    if deadline is not None and connection.sock is not None:
         # urllib3 sends the body under the timeout that was meant for connecting, which is short for a busy uplink.
         connection.timeout = deadline.sending_seconds
-        if connection.sock is not None:
-            deadline.watch(connection.sock)
+        connection.sock.settimeout(deadline.sending_seconds)
+        deadline.watch(connection.sock)
