@@ -72,9 +72,10 @@ class _Table:
         except csv.Error as error:
             self._report_malformed(error, line, records.line_num)
             return None
-        self.findings.error(
-            "no-header", "the file is empty", line=1, hint="the first line of a table must name its columns"
-        )
+        if not self.findings.has_errors:
+            self.findings.error(
+                "no-header", "the file is empty", line=1, hint="the first line of a table must name its columns"
+            )
         return None
 
     def is_header_good(self, header: Sequence[str]) -> bool:

@@ -18,6 +18,11 @@ class FileFindings:
         self._sink = sink
         self._errors = 0
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether any error was reported yet."""
+        return self._errors > 0
+
     def error(
         self,
         code: str,

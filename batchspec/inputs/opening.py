@@ -169,9 +169,9 @@ class _Opening:
     def _encoding_fits(self, format_name: str) -> bool:
         encoding = self.inputs.encoding
         try:
-            # A codec that is none of text (base64) refuses to decode, one of no use (undefined) raises.
+            # Codecs that are none of text (base64), or cannot go on after an error (idna), refuse this.
             name = codecs.lookup(encoding).name
-            b"".decode(encoding)
+            b"a".decode(encoding, "replace")
             codecs.getincrementaldecoder(encoding)
         except (LookupError, ValueError):
             self._add("unknown-encoding", f"there is no encoding `{encoding}`", hint="try utf-8, cp1252 or utf-16")

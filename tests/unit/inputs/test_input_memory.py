@@ -1,0 +1,70 @@
+"""No reader holds a file whole."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from reading_inputs import nothing_wrong
+
+from batchspec.core.model import InputFiles
+from batchspec.inputs import open_rows
+from batchspec.project.files import RootedFiles
+
+_ROWS = 40_000
+_TEXT = "the text of a row, long enough that forty thousand of them would be felt " * 4
+
+
+def pieces(name: str) -> Iterator[str]:
+    suffix = name.removesuffix(".gz").rsplit(".", 1)[1]
+    if suffix == "csv":
+        yield "id,text\n"
+    for number in range(_ROWS):
+        if suffix == "csv":
+            yield f'{number},"{_TEXT}"\n'
+        elif suffix == "jsonl":
+            yield f'{{"id": {number}, "text": "{_TEXT}"}}\n'
+        elif suffix == "json":
+            yield f'{"," if number else "["}\n{{"id": {number}, "text": "{_TEXT}"}}'
+        else:
+            yield f"{number} {_TEXT}\n"
+    if suffix == "json":
+        yield "]"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.jsonl", "t.jsonl.gz", "t.json", "t.json.gz", "t.txt"])
+def test_memory_stays_far_below_the_size_of_the_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with gzip.open(path, "wt", compresslevel=1) if name.endswith(".gz") else path.open("w") as stream:
+        stream.writelines(pieces(name))
+    source = open_rows(InputFiles(pattern=name, place=("t", 1, 1)), RootedFiles(tmp_path))
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in source.rows(nothing_wrong))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == _ROWS
+    assert _ROWS * len(_TEXT) > 11_000_000
+    assert peak < 4_000_000
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.txt.gz", "t.jsonl.gz", "t.json.gz"])
+def test_a_bomb_of_one_endless_line_is_refused_in_bounded_memory(tmp_path: Path, name: str) -> None:
+    with gzip.open(tmp_path / name, "wb", compresslevel=1) as stream:
+        stream.write(b'id,"' if "csv" in name else b'[{"a":"')
+        for _ in range(300):
+            stream.write(b"x" * 2**20)
+    source = open_rows(InputFiles(pattern=name, place=("t", 1, 1)), RootedFiles(tmp_path))
+    codes: list[str] = []
+    tracemalloc.start()
+    try:
+        assert list(source.rows(lambda found: codes.append(found.code))) == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert codes == ["json-syntax" if name == "t.json.gz" else "line-too-long"]
+    assert peak < 150_000_000
