@@ -17,7 +17,8 @@ from batchspec.emulator.database import DATABASE_NAME
 _BUSY_SECONDS = 30
 
 _EXECUTIONS = """
-SELECT jobs.id, jobs.endpoint, coalesce(jobs.model, jobs.agent_id, ''), executions.body, count(*), sum(executions.succeeded)
+SELECT jobs.id, jobs.endpoint, coalesce(jobs.model, jobs.agent_id, ''), executions.body,
+       count(*), sum(executions.succeeded)
 FROM executions JOIN jobs ON jobs.seq = executions.job
 GROUP BY executions.job, executions.body ORDER BY executions.job, executions.body
 """

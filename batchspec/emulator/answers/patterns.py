@@ -6,7 +6,14 @@ references) is passed over, and the text may then not match.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 _CLASSES = {"d": "0123456789", "w": "abcdefghij0123456789_", "s": " "}
+_MEMBERS: dict[str, Callable[[str], bool]] = {
+    "d": str.isdigit,
+    "w": lambda character: character.isalnum() or character == "_",
+    "s": str.isspace,
+}
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v"}
 _ANY = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!#$%&*+/:;<=>?@^|,'\"`()[]{}\\"
 _ANCHORS = "AZzbBG"
@@ -107,7 +114,7 @@ class _Reader:
             self._at += len(digits)
             return chr(code)
         if character.lower() in _CLASSES and character.isupper():
-            return "".join(other for other in _ANY if other not in _CLASSES[character.lower()])
+            return "".join(other for other in _ANY if not _MEMBERS[character.lower()](other))
         if character in _ANCHORS:
             return ""
         return _CLASSES.get(character, _CONTROLS.get(character, character))
