@@ -15,7 +15,6 @@ from batchspec.core.diagnostics import Diagnostic
 from batchspec.core.errors import BatchspecError, InvalidInputError, ProviderError
 from batchspec.core.json_text import encode_pretty
 from batchspec.core.ports import Progress
-from batchspec.report.diagnostics import diagnostic_json, render_diagnostics
 from batchspec.report.safe_text import safe
 from batchspec.report.style import Style
 
@@ -92,6 +91,8 @@ class Console:
 
     def diagnostics(self, found: Sequence[Diagnostic]) -> None:
         """Write findings for a person."""
+        from batchspec.report.diagnostics import render_diagnostics
+
         if found:
             text = render_diagnostics(found, colour=self._colour(sys.stderr), relative=self.relative, limit=_MOST_SHOWN)
             sys.stderr.write(text.rstrip("\n") + "\n")
@@ -135,6 +136,8 @@ class Console:
 
 
 def _error_document(error: BatchspecError) -> dict[str, object]:
+    from batchspec.report.diagnostics import diagnostic_json
+
     document: dict[str, object] = {
         "format_version": "1.0",
         "error": {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from batchspec.cli.wiring import PROVIDERS
-
+PROVIDERS = ("mistral", "emulator")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -20,6 +20,16 @@ def read_duration(text: str) -> float | None:
     """Return the seconds that `90`, `90s`, `15m`, `2h` or `1d` stand for; None for anything else."""
     found = _DURATION.fullmatch(text.strip())
     return float(found[1]) * _UNITS[found[2]] if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options that every command has."""
+
+    project: Path | None = None
+    state: Path | None = None
+    provider: str = "mistral"
+    lock_timeout: float = 0.0
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]

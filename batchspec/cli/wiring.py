@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from batchspec.cli.console import Console
 from batchspec.cli.interrupts import Interrupts
+from batchspec.cli.options import Options
 from batchspec.commands.loading import LoadedSpec, SpecLoader
 from batchspec.commands.world import World
 from batchspec.core.errors import AccessError, ExitCode, InvalidInputError, LockedError
@@ -24,18 +25,7 @@ from batchspec.project.root import find_root
 from batchspec.project.settings import Settings, load_settings
 from batchspec.project.specs import find_specs
 
-PROVIDERS = ("mistral", "emulator")
 _HOME = ".batchspec"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The options that every command has."""
-
-    project: Path | None = None
-    state: Path | None = None
-    provider: str = "mistral"
-    lock_timeout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,17 @@ from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.plan import PlannedSpec, make_plan
 from batchspec.commands.refresh import Refresh, refresh
 from batchspec.commands.results import Output, export, is_current
-from batchspec.commands.status import Status, count
+from batchspec.commands.status import Status
 from batchspec.commands.submit import Submitted, submit
 from batchspec.commands.wait import Waited, wait_for
 from batchspec.commands.world import World
 from batchspec.core.errors import LimitError, UnresolvedError
 from batchspec.core.ledger import Claim
 from batchspec.core.model import BodyDigest
-from batchspec.core.planning import Action, Plan
+from batchspec.core.planning import Action, Plan, once_sent
 from batchspec.core.ports import Provider
 
-_MOST_ROUNDS = 100
+_MOST_RESENDS = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +60,17 @@ def apply(
     """
     run = _Run(specs, options, world, provider)
     first = run.round(approve, allowed=None)
-    plan = first
-    for _ in range(_MOST_ROUNDS):
+    resends = 0
+    while not run.inputs_changed:
         unknown = sum(claim.requests for claim in run.unknown)
+        if unknown and resends == _MOST_RESENDS:
+            break
+        resends += unknown > 0
         if options.wait:
             run.wait()
         if not unknown and (run.waited is None or run.waited.ran_out):
             break
-        plan = run.round(_no_question, allowed=unknown)
-        if not plan.changes:
+        if not run.round(_no_question, allowed=unknown).changes:
             break
     if run.unknown:
         raise UnresolvedError(
@@ -93,6 +95,9 @@ class _Run:
         self._done = Refresh()
         self._jobs = self._requests = 0
         self._redeclared = False
+        self._stands = Plan(specs=())
+        self._deadline = None if options.wait_seconds is None else world.clock.now() + options.wait_seconds
+        self.inputs_changed = False
         self.unknown: tuple[Claim, ...] = ()
         self.waited: Waited | None = None
 
@@ -114,13 +119,14 @@ class _Run:
             self._check_limits(plan)
             if allowed is not None and plan.total(Action.SUBMIT) > allowed:
                 self._done.notes.add("the inputs have changed since the plan was approved; run `batchspec apply` again")
-                self.unknown = ()
-                return Plan(specs=plan.specs, refreshed=True)
+                self.inputs_changed, self.unknown, self._stands = True, (), plan
+                return plan
             if plan.changes:
                 approve(plan)
             for each in planned:
                 if each.redeclare:
                     self._redeclare(each, scratch.rows(each.plan.name))
+        self._stands = once_sent(plan)
         self._record(submit(plan.shards, self._by_name, world=world, provider=self._provider))
         return plan
 
@@ -130,7 +136,7 @@ class _Run:
             list(self._by_name),
             world=self._world,
             provider=self._provider,
-            timeout=self._options.wait_seconds,
+            timeout=None if self._deadline is None else self._deadline - self._world.clock.now(),
             done=self._done,
         )
 
@@ -140,7 +146,8 @@ class _Run:
         stale = [
             each for each in self._specs if self._done.collected or self._redeclared or not is_current(each, world)
         ]
-        status = count(self._specs, world, self._done)
+        jobs = world.ledger.jobs_of(list(self._by_name))
+        status = Status(plan=self._stands, jobs=tuple(jobs), notes=tuple(self._done.notes.lines))
         answered = {
             spec.name for spec in status.plan.specs if any(_answered(variant.actions) for variant in spec.variants)
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from batchspec.core.ledger import Recorded, RequestStatus
@@ -131,6 +131,19 @@ class Plan:
     def changes(self) -> bool:
         """Whether `apply` would send anything."""
         return self.sends > 0
+
+
+def once_sent(plan: Plan) -> Plan:
+    """Return the counts of a plan after it was carried out: what it sends is in flight."""
+    return replace(
+        plan, specs=tuple(replace(spec, variants=tuple(map(_sent, spec.variants))) for spec in plan.specs), shards=()
+    )
+
+
+def _sent(variant: VariantPlan) -> VariantPlan:
+    actions = Counter({action: count for action, count in variant.actions.items() if not action.sends})
+    actions[Action.IN_FLIGHT] += variant.sends
+    return replace(variant, actions=actions, reasons=Counter(), jobs=0, bytes=0)
 
 
 def reason(action: Action, *, was_declared: bool, body_changed: bool, new_spec: bool, new_model: bool) -> str:

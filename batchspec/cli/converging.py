@@ -1,0 +1,232 @@
+"""The commands that talk to the provider: each reads its options, calls its verb, shows the value, returns a code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batchspec.cli.console import Console
+from batchspec.cli.options import JSON, PATHS, Duration, read_duration, shared
+from batchspec.cli.running import Run
+from batchspec.core.errors import ExitCode, NotApprovedError
+
+if TYPE_CHECKING:
+    from batchspec.core.planning import Plan
+
+
+@click.command()
+@PATHS
+@JSON
+@click.option("--no-refresh", is_flag=True, help="Plan from recorded state alone; needs no key.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to send.")
+@shared
+@click.pass_obj
+def plan(
+    run: Run, /, paths: tuple[Path, ...], as_json: bool, no_refresh: bool, detailed_exitcode: bool, **own: Any
+) -> int:
+    """Show what apply would send, and why.
+
+    \b
+    batchspec plan specs/ --detailed-exitcode
+    """
+    from batchspec.cli import wiring
+    from batchspec.commands.status import status as stand
+    from batchspec.report.documents import plan_document
+    from batchspec.report.text import notes_text, plan_text
+
+    options = run.options(own, as_json=as_json)
+    console = run.console
+    project = wiring.open_project(paths, options)
+    console.root = project.root
+    specs = wiring.load(project)
+    with wiring.open_world(
+        project,
+        options,
+        console,
+        run.interrupts,
+        command="plan",
+        writes=False,
+        needs_provider=False,
+        refreshes=not no_refresh,
+    ) as world:
+        found = stand(specs, world=world)
+    if as_json:
+        console.document(plan_document(found.plan))
+    else:
+        console.out(plan_text(found.plan, console.out_style(), console.relative))
+        console.say(notes_text(found.notes, console.err_style()))
+    return ExitCode.CHANGES if detailed_exitcode and found.plan.changes else ExitCode.DONE
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--yes", "-y", is_flag=True, help="Send without asking.")
+@click.option(
+    "--wait",
+    is_flag=False,
+    flag_value="",
+    metavar="[DURATION]",
+    help="Wait for the results, at most so long (90s, 15m, 2h).",
+)
+@click.option("--max-requests", type=click.IntRange(min=0), help="Send nothing when the plan has more than this.")
+@JSON
+@shared
+@click.pass_obj
+def apply(
+    run: Run,
+    /,
+    paths: tuple[Path, ...],
+    yes: bool,
+    wait: str | None,
+    max_requests: int | None,
+    as_json: bool,
+    **own: Any,
+) -> int:
+    """Send what is missing, collect, write results.
+
+    Running it again is always safe: what was sent is never sent twice.
+
+    \b
+    batchspec apply --wait
+    """
+    from batchspec.cli import wiring
+    from batchspec.commands.apply import ApplyOptions
+    from batchspec.commands.apply import apply as converge
+    from batchspec.core.planning import Action
+    from batchspec.report.documents import applied_document
+    from batchspec.report.text import applied_text
+
+    options = run.options(own, as_json=as_json)
+    console = run.console
+    seconds = read_duration(wait) if wait else None
+    if wait and seconds is None:
+        # `--wait specs/` means a wait without an end, and a path.
+        paths = (Path(wait), *paths)
+    project = wiring.open_project(paths, options)
+    console.root = project.root
+    specs = wiring.load(project)
+    wanted = ApplyOptions(wait=wait is not None, wait_seconds=seconds, max_requests=max_requests)
+    with wiring.open_world(
+        project, options, console, run.interrupts, command="apply", writes=True, needs_provider=True
+    ) as world:
+        applied = converge(
+            specs,
+            wanted,
+            world=world,
+            provider=wiring.require(world),
+            approve=_approver(console, yes=yes, again=sys.argv[1:]),
+        )
+    if as_json:
+        console.document(applied_document(applied))
+    else:
+        console.out(applied_text(applied, console.out_style(), console.relative))
+    if applied.waited is None:
+        return ExitCode.DONE
+    if applied.waited.ran_out:
+        return ExitCode.STILL_RUNNING
+    return ExitCode.ROWS_FAILED if applied.status.plan.total(Action.FAILED) else ExitCode.DONE
+
+
+def _approver(console: Console, *, yes: bool, again: Sequence[str]) -> Callable[[Plan], None]:
+    from batchspec.report.text import plan_text
+
+    def approve(plan: Plan) -> None:
+        if not console.json:
+            console.out(plan_text(plan, console.out_style(), console.relative) + "\n")
+        if yes:
+            return
+        if console.json or not console.can_ask:
+            command = " ".join(["batchspec", *again, "--yes"])
+            raise NotApprovedError(
+                f"{plan.sends:,} requests would be sent, and nobody can be asked here",
+                why="sending costs money, so it wants a yes",
+                hint=f"run `{command}`",
+            )
+        if not click.confirm("Send them?", default=False):
+            raise NotApprovedError("nothing was sent", hint="run `batchspec apply` again when it is to be sent")
+
+    return approve
+
+
+@click.command()
+@PATHS
+@JSON
+@shared
+@click.pass_obj
+def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, **own: Any) -> int:
+    """Show where requests and jobs stand.
+
+    Collects the results of jobs that have ended.
+
+    \b
+    batchspec status --json
+    """
+    from batchspec.cli import wiring
+    from batchspec.commands.status import status as stand
+    from batchspec.report.documents import status_document
+    from batchspec.report.text import status_text
+
+    options = run.options(own, as_json=as_json)
+    console = run.console
+    project = wiring.open_project(paths, options)
+    console.root = project.root
+    specs = wiring.load(project)
+    with wiring.open_world(
+        project, options, console, run.interrupts, command="status", writes=False, needs_provider=False
+    ) as world:
+        found = stand(specs, world=world)
+    if as_json:
+        console.document(status_document(found))
+    else:
+        console.out(status_text(found, console.out_style(), console.relative))
+    return ExitCode.DONE
+
+
+@click.command()
+@PATHS
+@click.option("--timeout", type=Duration(), metavar="DURATION", help="Give up after so long (90s, 15m, 2h); exit 10.")
+@JSON
+@shared
+@click.pass_obj
+def wait(run: Run, /, paths: tuple[Path, ...], timeout: float | None, as_json: bool, **own: Any) -> int:
+    """Wait until nothing is in flight.
+
+    Collects as jobs end, and writes the results.
+
+    \b
+    batchspec wait --timeout 2h
+    """
+    from batchspec.cli import wiring
+    from batchspec.commands.refresh import Refresh
+    from batchspec.commands.results import export
+    from batchspec.commands.status import count
+    from batchspec.commands.wait import wait_for
+    from batchspec.core.planning import Action
+    from batchspec.report.documents import status_document
+    from batchspec.report.text import outputs_text, status_text
+
+    options = run.options(own, as_json=as_json)
+    console = run.console
+    project = wiring.open_project(paths, options)
+    console.root = project.root
+    specs = wiring.load(project)
+    with wiring.open_world(
+        project, options, console, run.interrupts, command="wait", writes=True, needs_provider=True
+    ) as world:
+        done = Refresh()
+        names = [each.spec.name for each in specs]
+        waited = wait_for(names, world=world, provider=wiring.require(world), timeout=timeout, done=done)
+        outputs = export(specs, world) if done.collected else []
+        found = count(specs, world, done, outputs)
+    if as_json:
+        console.document(status_document(found))
+    else:
+        console.out(status_text(found, console.out_style(), console.relative))
+        console.say(outputs_text(outputs, console.err_style(), console.relative))
+    if waited.ran_out:
+        return ExitCode.STILL_RUNNING
+    return ExitCode.ROWS_FAILED if found.plan.total(Action.FAILED) else ExitCode.DONE

@@ -1,0 +1,207 @@
+"""The commands that need no provider: specs, lines, results, a new project, schemas, the emulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from batchspec.cli.options import JSON, PATHS, shared
+from batchspec.cli.running import Run
+from batchspec.core.errors import ExitCode, InvalidInputError
+
+
+@click.command()
+@PATHS
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell what was found."
+)
+@JSON
+@shared
+@click.pass_obj
+def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **own: Any) -> int:
+    """Check specs and every row of them.
+
+    Needs no key and no network.
+
+    \b
+    batchspec validate specs/triage.batchspec.yaml
+    """
+    from batchspec.cli import wiring
+    from batchspec.commands.validate import validate as check
+    from batchspec.report.documents import validation_document
+    from batchspec.report.style import plural
+    from batchspec.state.scratch import SqliteScratch
+
+    as_json = as_json or form == "json"
+    options = run.options(own, as_json=as_json)
+    console = run.console
+    project = wiring.open_project(paths, options)
+    console.root = project.root
+    with SqliteScratch() as scratch:
+        found = check(
+            project.paths,
+            loader=wiring.loader(project),
+            scratch=scratch,
+            progress=console.progress(),
+            stop=run.interrupts.stop,
+        )
+    if as_json:
+        console.document(validation_document(found))
+    else:
+        console.diagnostics(found.diagnostics)
+        if found.valid:
+            console.out(f"{plural(len(found.specs), 'spec')} and {plural(found.rows, 'row')} are valid")
+    return ExitCode.DONE if found.valid else ExitCode.INVALID
+
+
+@click.command()
+@PATHS
+@click.option(
+    "--out", metavar="DIR", help="Where to write, a file for each spec; `-` is stdout. Default: .batchspec/rendered"
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many lines of each spec.")
+@click.option("--changed", is_flag=True, help="Only what is not sent or answered yet, by the recorded state.")
+@click.option("--id", "custom_id", metavar="CUSTOM_ID", help="Only this request.")
+@shared
+@click.pass_obj
+def render(
+    run: Run,
+    /,
+    paths: tuple[Path, ...],
+    out: str | None,
+    limit: int | None,
+    changed: bool,
+    custom_id: str | None,
+    **own: Any,
+) -> int:
+    """Write the JSONL that would be sent; needs no key.
+
+    \b
+    batchspec render --out - --limit 1 | head
+    """
+    from batchspec.cli import wiring
+    from batchspec.cli.rendering import render_to
+    from batchspec.commands.render import RenderOptions
+
+    options = run.options(own)
+    project = wiring.open_project(paths, options)
+    run.console.root = project.root
+    wanted = RenderOptions(limit=limit, custom_id=custom_id, changed=changed)
+    with wiring.open_world(
+        project,
+        options,
+        run.console,
+        run.interrupts,
+        command="render",
+        writes=False,
+        needs_provider=False,
+        refreshes=False,
+    ) as world:
+        return render_to(out, wiring.load(project), wanted, project, world, run.console)
+
+
+@click.command()
+@PATHS
+@click.option("--out", metavar="FILE", help="Write one spec's rows here instead; `-` is stdout.")
+@click.option("--format", "form", type=click.Choice(["jsonl"]), default="jsonl", help="The form of the rows.")
+@click.option("--failed", is_flag=True, help="Only rows that failed.")
+@shared
+@click.pass_obj
+def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str, failed: bool, **own: Any) -> int:
+    """Write the output files again.
+
+    Every declared row with its answer, in input order, from what is recorded.
+
+    \b
+    batchspec results --failed --out -
+    """
+    from batchspec.cli import wiring
+    from batchspec.cli.rendering import results_to
+
+    del form  # JSON Lines is the one form of this version
+    options = run.options(own)
+    project = wiring.open_project(paths, options)
+    run.console.root = project.root
+    specs = wiring.load(project)
+    if out is not None and len(specs) != 1:
+        raise InvalidInputError(
+            f"--out is for one spec, and {len(specs)} are named", hint="name one spec, or leave --out away"
+        )
+    if failed and out is None:
+        raise InvalidInputError("--failed needs --out", why="an output file never drops a row", hint="try --out -")
+    with wiring.open_world(
+        project,
+        options,
+        run.console,
+        run.interrupts,
+        command="results",
+        writes=False,
+        needs_provider=False,
+        refreshes=False,
+    ) as world:
+        return results_to(out, specs, world, run.console, failed_only=failed)
+
+
+@click.command()
+@click.argument("directory", default=".", type=click.Path(path_type=Path))
+@shared
+@click.pass_obj
+def init(run: Run, /, directory: Path, **own: Any) -> int:
+    """Begin a project in a folder.
+
+    Writes batchspec.toml and an example spec with its input and prompt; never overwrites a file.
+
+    \b
+    batchspec init my-project
+    """
+    from batchspec.cli.starting import begin
+    from batchspec.report.text import init_text
+
+    run.options(own)
+    run.console.out(init_text(begin(directory), str(directory), run.console.out_style()))
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("name", default="batchspec.schema.json")
+def schema(name: str) -> int:
+    """Print the JSON Schema of specs.
+
+    Or another of batchspec's schemas, by its name.
+
+    \b
+    batchspec schema > batchspec.schema.json
+    """
+    from batchspec.project.packaged import schema_text
+
+    click.echo(schema_text(name), nl=False)
+    return ExitCode.DONE
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8790, help="The port on this machine; 0 takes a free one."
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path(".batchspec/emulator/data"),
+    help="Where files and jobs are kept.",
+)
+@click.option("--key", envvar="BATCHSPEC_EMULATOR_KEY", help="The one key to accept; without it, any key.")
+@shared
+@click.pass_obj
+def emulator(run: Run, /, port: int, data: Path, key: str | None, **own: Any) -> int:
+    """Serve the batch API on this machine.
+
+    Its answers are made up from the requests, always the same for the same request.
+
+    \b
+    batchspec emulator --port 8790 --data ./emulator
+    """
+    from batchspec.cli.serving import serve
+
+    run.options(own)
+    return serve(data, port, key, run.console, run.interrupts)
