@@ -157,7 +157,8 @@ class Builder:
             return Node(None, event.span)
         if isinstance(target, _Frame):
             why = f"`&{event.text}` on line {target.event.span.line} would hold itself, without end"
-            self._find(event.span, "self-reference", f"`*{event.text}` refers to what it is part of", why)
+            summary = f"`*{event.text}` refers to what it is part of"
+            self._find(event.span, "self-reference", summary, why, "write out the part that is meant")
             return Node(None, event.span)
         self._aliased += target.size
         if self._aliased > MAX_ALIASED:
