@@ -21,6 +21,7 @@ from batchspec.core.source import SourceDocument, load_source
 
 DEFAULT_ENDPOINT = "/v1/chat/completions"
 _CHAT_ENDPOINTS = frozenset({"/v1/chat/completions", "/v1/chat/moderations", "/v1/chat/classifications"})
+_PRIVATE = frozenset({".git", ".batchspec"})
 _DATA_SUFFIXES = (".json", ".yaml", ".yml")
 
 
@@ -278,10 +279,14 @@ class _Builder:
             )
             return wanted
         try:
-            return self._files.join(self._document.path, wanted)
+            joined = self._files.join(self._document.path, wanted)
         except FileProblemError as error:
             self._report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
             return wanted
+        if _PRIVATE & set(joined.split("/")):
+            hint = "name a folder of your own, such as `results/`"
+            self._report(pointer, "file", f"`{wanted}` lies in a folder that is not yours to write", hint=hint)
+        return joined
 
     def _resolve(self, node: object, pointer: Pointer, target: Pointer) -> Tree:
         """Return a tree with its files read and its templates marked; `target` is where it goes in the body."""
