@@ -103,7 +103,8 @@ class Calls:
 
     def list(self, request: Request) -> Response:
         """GET /v1/batch/jobs."""
-        query = jobs_query(request.args, time.time() - self._faults.current.list_lag)
+        lag = self._faults.current.list_lag
+        query = jobs_query(request.args, time.time() - lag if lag > 0 else None)
         jobs, total = self._jobs.page(query)
         paused = self._faults.current.unknown_status
         return as_json({"data": [job.shown(unknown_status=paused) for job in jobs], "object": "list", "total": total})

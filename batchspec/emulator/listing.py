@@ -68,8 +68,8 @@ def files_query(query: Query) -> ListQuery:
     return ListQuery(tuple(conditions), *_page(query), total=flag(query, "include_total", default=True))
 
 
-def jobs_query(query: Query, seen_before: float) -> ListQuery:
-    """Read the parameters of GET /v1/batch/jobs; only jobs created before `seen_before` (Unix time) are visible.
+def jobs_query(query: Query, seen_before: float | None) -> ListQuery:
+    """Read the parameters of GET /v1/batch/jobs; with `seen_before` (Unix time), younger jobs are not seen.
 
     A parameter that the API does not name is a metadata pair, as the official client sends them. `created_by_me` is
     true of every job: there is one user. Raises FieldFault.
@@ -79,12 +79,13 @@ def jobs_query(query: Query, seen_before: float) -> ListQuery:
     if order not in {"created", "-created"}:
         raise FieldFault(("query", "order_by"), "Input should be 'created' or '-created'", "enum")
     conditions = [
-        Condition("created_at <= ?", (seen_before,)),
         *_any_of(query, "status", _STATUSES),
         *_any_of(query, "model", None),
         *_any_of(query, "agent_id", None),
         *(_metadata_pair(key, value) for key, value in _metadata(query)),
     ]
+    if seen_before is not None:
+        conditions.append(Condition("created_at <= ?", (seen_before,)))
     after = query.get("created_after")
     if after is not None:
         conditions.append(Condition("created_at >= ?", (_time(after),)))

@@ -24,7 +24,7 @@ __all__ = ["EmulatorOptions", "EmulatorServer"]
 
 _HOST = "127.0.0.1"
 _BACKLOG = 128
-_ACCEPT_SECONDS = 0.05
+_ACCEPT_SECONDS = 0.02
 
 
 class EmulatorServer:

@@ -6,11 +6,11 @@ with `draw`, which is made of the request, and with nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, product
 
 from batchspec.emulator.answers.errors import AnswerError
-from batchspec.emulator.answers.schema_fit import RefError, Schema, fits, resolve
+from batchspec.emulator.answers.schema_fit import Judge, Schema, UnusableSchemaError, equal, resolve
 from batchspec.emulator.answers.schema_merge import merged
 from batchspec.emulator.answers.schema_scalars import scalars
 
@@ -19,6 +19,7 @@ _MOST_ITEMS = 1_000
 _DEEPEST = 40
 _DEEPEST_OPTIONAL = 3
 _TRIES = 12
+_CHARACTERS = 20
 _LOGIC = ("$ref", "allOf", "anyOf", "oneOf", "if", "not")
 
 
@@ -30,7 +31,7 @@ def document(schema: object, draw: int) -> object:
     """Return a document that fits the schema, the same for the same `draw`. Raises AnswerError where none is found."""
     try:
         return _Maker(schema).value(schema, draw, 0)
-    except (_NothingFits, RefError, RecursionError) as error:
+    except (_NothingFits, UnusableSchemaError, RecursionError, OverflowError) as error:
         why = f": {error}" if str(error) else ""
         raise AnswerError(f"the emulator found no document that fits the JSON Schema{why}") from None
 
@@ -40,6 +41,7 @@ class _Maker:
 
     def __init__(self, root: object) -> None:
         self._root = root
+        self._judge = Judge(root)
         self._budget = _MOST_VALUES
 
     def value(self, schema: object, draw: int, depth: int) -> object:
@@ -52,7 +54,7 @@ class _Maker:
         if not any(key in schema for key in _LOGIC):
             return self._plain(schema, draw, depth)
         for candidate in islice(self._candidates(schema, draw, depth), _TRIES):
-            if fits(candidate, schema, self._root):
+            if self._judge.fits(candidate, schema):
                 return candidate
         raise _NothingFits
 
@@ -67,31 +69,31 @@ class _Maker:
 
     def _flattened(self, schema: Schema, draw: int, depth: int) -> Iterator[Schema]:
         """Yield the schema with its reference, its `allOf` and one branch each of the rest merged into it."""
-        self._budget -= 1
-        if depth > _DEEPEST or self._budget < 0:
-            return
         plain: Schema = {key: part for key, part in schema.items() if key not in {*_LOGIC, "then", "else"}}
-        parts: list[object] = list(_branches(schema, "allOf"))
+        parts = list(_branches(schema, "allOf"))
         if "$ref" in schema:
             parts.append(resolve(self._root, schema["$ref"]))
+        self._budget -= len(parts)
+        if depth > _DEEPEST or self._budget < 0:
+            return
         for part in parts:
             plain = merged(plain, part)
-        ways: list[Schema] = [plain]
+        ways: Iterable[Schema] = [plain]
         if "if" in schema:
             met = merged(merged(plain, schema["if"]), schema.get("then", True))
             ways = [met, merged(plain, schema.get("else", True))]
-        for name in ("anyOf", "oneOf"):
-            branches = _turned(_branches(schema, name), draw, depth)
-            if branches:
-                ways = [merged(way, branch) for way in ways for branch in branches]
-        yield from ways
+        chosen = [_turned(_branches(schema, name), draw, depth) or [True] for name in ("anyOf", "oneOf")]
+        for way, any_of, one_of in product(ways, *chosen):
+            if self._budget < 0:
+                return
+            yield merged(merged(way, any_of), one_of)
 
     def _plain(self, schema: Schema, draw: int, depth: int) -> object:
         if "const" in schema:
             return schema["const"]
         choices = schema.get("enum")
         if isinstance(choices, list):
-            allowed = [choice for choice in choices if fits(choice, schema, self._root)]
+            allowed = [choice for choice in choices if self._judge.fits(choice, schema)]
             if not allowed:
                 raise _NothingFits
             return allowed[draw % len(allowed)]
@@ -101,7 +103,8 @@ class _Maker:
         if kind == "array":
             return self._array(schema, draw, depth)
         for made in scalars(kind, schema, draw):
-            if fits(made, schema, self._root):
+            if self._judge.fits(made, schema):
+                self._budget -= len(made) // _CHARACTERS if isinstance(made, str) else 0
                 return made
         raise _NothingFits
 
@@ -157,7 +160,7 @@ class _Maker:
         """Return an item that is not among those there are."""
         for turn in range(len(items) + _TRIES):
             made = self.value(_numbered(part, len(items)), draw + turn, depth + 1)
-            if fits([*items, made], {"uniqueItems": True}, True):
+            if not any(equal(made, item) for item in items):
                 return made
         raise _NothingFits("no further unlike item")
 

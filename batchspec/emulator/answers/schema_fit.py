@@ -6,22 +6,22 @@ are told about a schema comes from elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import cast
+from collections.abc import Mapping
 
 Schema = Mapping[str, object]
 
 _DEEPEST = 64
+_MOST_STEPS = 50_000
 
 
-class RefError(ValueError):
-    """A `$ref` that leads out of the schema, or nowhere."""
+class UnusableSchemaError(ValueError):
+    """A schema with a `$ref` that leads out of it or nowhere, or one that asks for work without end."""
 
 
 def resolve(root: object, ref: object) -> object:
-    """Return what a local reference points at: "#", or "#" and a JSON pointer. Raises RefError."""
+    """Return what a local reference points at: "#", or "#" and a JSON pointer. Raises UnusableSchemaError."""
     if not isinstance(ref, str) or not ref.startswith("#"):
-        raise RefError(f"the reference {ref!r} leads out of the schema")
+        raise UnusableSchemaError(f"the reference {ref!r} leads out of the schema")
     found = root
     for step in ref[1:].split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
@@ -30,7 +30,7 @@ def resolve(root: object, ref: object) -> object:
         elif isinstance(found, list) and name.isdigit() and int(name) < len(found):
             found = found[int(name)]
         else:
-            raise RefError(f"the reference {ref!r} leads nowhere")
+            raise UnusableSchemaError(f"the reference {ref!r} leads nowhere")
     return found
 
 
@@ -45,21 +45,71 @@ def equal(one: object, other: object) -> bool:
     return one == other
 
 
-def fits(value: object, schema: object, root: object, depth: int = 0) -> bool:
-    """Tell whether the value fits; `root` is the document that `$ref`s start from. Raises RefError."""
-    if isinstance(schema, bool):
-        return schema
-    if not isinstance(schema, Mapping) or depth > _DEEPEST:
+class Judge:
+    """Tells whether values fit a schema and its parts, within a budget of steps for all of them together."""
+
+    def __init__(self, root: object) -> None:
+        self._root = root
+        self._steps = _MOST_STEPS
+
+    def fits(self, value: object, schema: object, depth: int = 0) -> bool:
+        """Tell whether the value fits. Raises UnusableSchemaError."""
+        self._steps -= 1
+        if self._steps < 0 or depth > _DEEPEST:
+            raise UnusableSchemaError("it is too deep or too large")
+        if not isinstance(schema, Mapping):
+            return schema is not False
+        if not _fits_value(value, schema) or not self._logic(value, schema, depth + 1):
+            return False
+        if isinstance(value, dict):
+            return self._object(value, schema, depth + 1)
+        if isinstance(value, list):
+            return self._array(value, schema, depth + 1)
         return True
-    checks: list[Callable[[object, Schema, object, int], bool]] = [_fits_value, _fits_logic]
-    if isinstance(value, dict):
-        checks.append(_fits_object)
-    elif isinstance(value, list):
-        checks.append(_fits_array)
-    return all(check(value, schema, root, depth + 1) for check in checks)
+
+    def _logic(self, value: object, schema: Schema, depth: int) -> bool:
+        def holds(part: object) -> bool:
+            return self.fits(value, part, depth)
+
+        if "$ref" in schema and not holds(resolve(self._root, schema["$ref"])):
+            return False
+        if "not" in schema and holds(schema["not"]):
+            return False
+        if "if" in schema and not holds(schema.get("then" if holds(schema["if"]) else "else", True)):
+            return False
+        all_of, any_of, one_of = (schema.get(name) for name in ("allOf", "anyOf", "oneOf"))
+        return (
+            (not isinstance(all_of, list) or all(map(holds, all_of)))
+            and (not isinstance(any_of, list) or any(map(holds, any_of)))
+            and (not isinstance(one_of, list) or sum(map(holds, one_of)) == 1)
+        )
+
+    def _object(self, members: dict[str, object], schema: Schema, depth: int) -> bool:
+        required = schema.get("required")
+        if isinstance(required, list) and any(name not in members for name in required if isinstance(name, str)):
+            return False
+        known = schema.get("properties")
+        properties = known if isinstance(known, Mapping) else {}
+        # What a pattern covers is not judged.
+        rest = True if "patternProperties" in schema else schema.get("additionalProperties", True)
+        return _within(len(members), schema, "minProperties", "maxProperties") and all(
+            self.fits(member, properties.get(name, rest), depth) for name, member in members.items()
+        )
+
+    def _array(self, items: list[object], schema: Schema, depth: int) -> bool:
+        fixed = schema.get("prefixItems")
+        firsts = fixed if isinstance(fixed, list) else []
+        rest = schema.get("items", True)
+        if not _within(len(items), schema, "minItems", "maxItems"):
+            return False
+        if schema.get("uniqueItems") is True and any(equal(a, b) for at, a in enumerate(items) for b in items[:at]):
+            return False
+        if "contains" in schema and not any(self.fits(item, schema["contains"], depth) for item in items):
+            return False
+        return all(self.fits(item, firsts[at] if at < len(firsts) else rest, depth) for at, item in enumerate(items))
 
 
-def _fits_value(value: object, schema: Schema, _root: object, _depth: int) -> bool:
+def _fits_value(value: object, schema: Schema) -> bool:
     kinds = schema.get("type")
     if kinds is not None and not any(
         is_of_type(value, kind) for kind in (kinds if isinstance(kinds, list) else [kinds])
@@ -89,52 +139,6 @@ def _fits_number(value: float, schema: Schema) -> bool:
     )
 
 
-def _fits_logic(value: object, schema: Schema, root: object, depth: int) -> bool:
-    def holds(part: object) -> bool:
-        return fits(value, part, root, depth)
-
-    if "$ref" in schema and not holds(resolve(root, schema["$ref"])):
-        return False
-    if "not" in schema and holds(schema["not"]):
-        return False
-    if "if" in schema and not holds(schema.get("then" if holds(schema["if"]) else "else", True)):
-        return False
-    all_of, any_of, one_of = (schema.get(name) for name in ("allOf", "anyOf", "oneOf"))
-    return (
-        (not isinstance(all_of, list) or all(map(holds, all_of)))
-        and (not isinstance(any_of, list) or any(map(holds, any_of)))
-        and (not isinstance(one_of, list) or sum(map(holds, one_of)) == 1)
-    )
-
-
-def _fits_object(value: object, schema: Schema, root: object, depth: int) -> bool:
-    members = cast(dict[str, object], value)
-    required = schema.get("required")
-    if isinstance(required, list) and any(name not in members for name in required):
-        return False
-    known = schema.get("properties")
-    properties = known if isinstance(known, Mapping) else {}
-    # What a pattern covers is not judged.
-    rest = True if "patternProperties" in schema else schema.get("additionalProperties", True)
-    return _within(len(members), schema, "minProperties", "maxProperties") and all(
-        fits(member, properties.get(name, rest), root, depth) for name, member in members.items()
-    )
-
-
-def _fits_array(value: object, schema: Schema, root: object, depth: int) -> bool:
-    items = cast(list[object], value)
-    fixed = schema.get("prefixItems")
-    firsts = fixed if isinstance(fixed, list) else []
-    rest = schema.get("items", True)
-    if not _within(len(items), schema, "minItems", "maxItems"):
-        return False
-    if schema.get("uniqueItems") is True and any(equal(a, b) for at, a in enumerate(items) for b in items[:at]):
-        return False
-    if "contains" in schema and not any(fits(item, schema["contains"], root, depth) for item in items):
-        return False
-    return all(fits(item, firsts[at] if at < len(firsts) else rest, root, depth) for at, item in enumerate(items))
-
-
 def is_of_type(value: object, kind: object) -> bool:
     """Tell whether a value is of a JSON type by its name; 1.0 is an integer, as JSON Schema has it."""
     if kind == "integer":
@@ -143,8 +147,8 @@ def is_of_type(value: object, kind: object) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if kind == "null":
         return value is None
-    types: dict[object, type] = {"string": str, "boolean": bool, "object": dict, "array": list}
-    return isinstance(value, types[kind]) if kind in types else False
+    types: dict[str, type] = {"string": str, "boolean": bool, "object": dict, "array": list}
+    return isinstance(kind, str) and kind in types and isinstance(value, types[kind])
 
 
 def _within(size: float, schema: Schema, least: str, most: str) -> bool:

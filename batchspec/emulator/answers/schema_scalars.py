@@ -55,8 +55,8 @@ def _texts(schema: Schema, draw: int) -> Iterator[str]:
     if isinstance(form, str) and form in _FORMATS:
         yield _FORMATS[form]
     most = number_of(schema, "maxLength")
-    wanted = min(max(least, len(_WORD)), int(most) if most is not None else _LONGEST, _LONGEST)
-    yield (_WORD + f" {_WORD}" * (wanted // len(_WORD)))[: max(wanted, 0)]
+    wanted = max(0, min(max(least, len(_WORD)), int(most) if most is not None else _LONGEST, _LONGEST))
+    yield (_WORD + f" {_WORD}" * (wanted // len(_WORD)))[:wanted]
 
 
 def _numbers(schema: Schema, draw: int, *, whole: bool) -> Iterator[float]:

@@ -295,6 +295,12 @@ def test_a_document_fits_a_schema_of_every_kind(schema: Any, draw: int) -> None:
         {"type": "object", "properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}, "required": ["a", "b"]},
         {"type": "array", "items": {"type": "boolean"}, "minItems": 3, "uniqueItems": True},
         {"type": "array", "minItems": 10**9},
+        {"allOf": [{"$ref": "#"}, {"$ref": "#"}]},
+        {"type": "integer", "oneOf": [{"const": 1}, {"$ref": "#"}, {"$ref": "#"}]},
+        {"type": "array", "items": {"type": "string", "minLength": 90_000}, "minItems": 900},
+        {"type": "number", "multipleOf": 1e-300, "minimum": 1e10},
+        {"type": "number", "minimum": 10**400},
+        {"anyOf": [False] * 2000, "oneOf": [False] * 2000},
     ],
 )
 def test_a_schema_that_nothing_fits_is_refused_in_little_time(schema: object) -> None:

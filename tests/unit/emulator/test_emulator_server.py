@@ -78,6 +78,19 @@ def test_a_connection_stays_open_for_the_next_call(tmp_path: Path) -> None:
     assert len(ports) == 1
 
 
+def test_a_body_that_nobody_reads_is_not_taken_for_the_next_call(tmp_path: Path) -> None:
+    with serving(tmp_path) as client:
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(client.url).port, timeout=5)
+        with closing(connection):
+            statuses = []
+            for headers in ({}, {"Authorization": "Bearer k"}):
+                connection.request("POST", "/v1/models/none", body=b"x" * 100_000, headers=headers)
+                answer = connection.getresponse()
+                answer.read()
+                statuses.append(answer.status)
+    assert statuses == [405, 405]
+
+
 def test_a_client_of_http_1_0_gets_an_answer_that_ends_with_the_connection(tmp_path: Path) -> None:
     with serving(tmp_path) as client:
         job = client.run(chat_lines(1))
