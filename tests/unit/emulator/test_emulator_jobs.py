@@ -274,17 +274,17 @@ def test_a_cancel_of_a_running_job_keeps_the_finished_lines(tmp_path: Path) -> N
 
 
 def test_a_job_may_be_done_before_its_cancel_takes_effect(tmp_path: Path) -> None:
-    with serving(tmp_path, line_seconds=0.01, cancel_seconds=60) as client:
-        job_id = client.create(client.upload(chat_lines(30))["id"])["id"]
+    with serving(tmp_path, line_seconds=0.02, cancel_seconds=60) as client:
+        job_id = client.create(client.upload(chat_lines(40))["id"])["id"]
         client.until(job_id, lambda job: job["status"] == "RUNNING")
         client.json("POST", f"/v1/batch/jobs/{job_id}/cancel")
         job = client.ended(job_id)
-        assert len(client.lines(job["output_file"])) == 30
+        assert len(client.lines(job["output_file"])) == 40
     assert job["status"] == "CANCELLED"
 
 
 def test_a_job_that_takes_too_long_keeps_what_it_has(tmp_path: Path) -> None:
-    with serving(tmp_path, line_seconds=0.01, hour_seconds=0.4) as client:
+    with serving(tmp_path, line_seconds=0.01, hour_seconds=0.8) as client:
         job = client.run(chat_lines(5000), timeout_hours=1)
         assert len(client.lines(job["output_file"])) == job["completed_requests"]
     assert job["status"] == "TIMEOUT_EXCEEDED"
@@ -298,10 +298,11 @@ def test_a_job_that_was_never_started_can_time_out(tmp_path: Path) -> None:
 
 
 def test_a_job_whose_input_is_deleted_before_its_start_fails(tmp_path: Path) -> None:
-    with serving(tmp_path, queue_seconds=0.3) as client:
+    with serving(tmp_path, queue_seconds=60) as client:
         file_id = client.upload(chat_lines(1))["id"]
         job_id = client.create(file_id)["id"]
         client.json("DELETE", f"/v1/files/{file_id}")
+    with serving(tmp_path) as client:
         job = client.ended(job_id)
     assert job["status"] == "FAILED"
     assert "deleted" in job["errors"][0]["message"]

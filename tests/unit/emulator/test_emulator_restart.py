@@ -15,7 +15,7 @@ from batchspec.emulator.server import EmulatorOptions, EmulatorServer
 
 SERVE = Path(__file__).with_name("serve_emulator.py")
 ROOT = str(Path(__file__).parents[3])
-LINES = 3000
+LINES = 20_000
 
 
 @contextmanager
