@@ -36,11 +36,8 @@ class Findings:
         shown = []
         for key, found in self._first.items():
             repeats = self._repeats.get(key, 0)
-            rows = f"first in row {found.row}" if repeats and found.row else f"in row {found.row}" if found.row else ""
-            more = f"and in {repeats:,} more" if repeats else ""
-            where = " ".join(filter(None, (rows, more)))
-            detail = "; ".join(filter(None, (found.detail, where))) or None
-            shown.append(replace(found, detail=detail))
+            more = f"the same in {repeats:,} more" if repeats else None
+            shown.append(replace(found, detail="; ".join(filter(None, (found.detail, more))) or None))
         return in_order(shown)
 
     def raise_if_errors(self) -> None:
