@@ -1,6 +1,6 @@
 """What an error answer says: its message, request id and refused lines, whichever of the API's shapes it has.
 
-All text that leaves here is of one line, cut to a sane length, and free of terminal escapes.
+All text that leaves here is of one line and free of terminal escapes; `clean` also cuts it to a sane length.
 """
 
 from __future__ import annotations
@@ -108,5 +108,5 @@ def _line_errors(value: object) -> tuple[tuple[int, str], ...]:
         if isinstance(item, Mapping):
             line = item.get("line_number")
             if isinstance(line, int) and not isinstance(line, bool):
-                found.append((line, clean(_message(item.get("message"), _DEEPEST)) or "refused without a reason"))
+                found.append((line, one_line(_message(item.get("message"), _DEEPEST))))
     return tuple(found)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from batchspec.core.errors import AccessError, BatchspecError, ProviderError, ProviderRefusedError
-from batchspec.mistral.answer_text import LONGEST_ID, ErrorText, clean, cut, is_html, one_line, read_error
+from batchspec.mistral.answer_text import (
+    LONGEST_ID,
+    LONGEST_MESSAGE,
+    ErrorText,
+    clean,
+    cut,
+    is_html,
+    one_line,
+    read_error,
+)
 from batchspec.mistral.base_url import VARIABLE as BASE_URL
 from batchspec.mistral.exchange import Answer
 from batchspec.mistral.key import VARIABLE as KEY
@@ -43,7 +52,7 @@ class Refusals:
             summary,
             status=answer.status,
             request_id=said.request_id,
-            line_errors=[(line, self._key.redact(words)) for line, words in said.lines],
+            line_errors=said.lines,
             why=_request_id(said),
             hint=hint,
         )
@@ -57,9 +66,8 @@ class Refusals:
     def unexpected(self, doing: str, answer: Answer) -> ProviderError:
         """Return the error for an answer that the API never gives: a redirect, a page, no JSON."""
         if 300 <= answer.status < 400:
-            what = (
-                f"redirects to {_host(answer.location)}; redirects are not followed, because the key stays where it is"
-            )
+            host = _host(self._key.redact(answer.location or ""))
+            what = f"redirects to {host}; redirects are not followed, because the key stays where it is"
         elif is_html(answer.content_type, answer.body):
             what = "sent a page for people"
         else:
@@ -78,20 +86,24 @@ class Refusals:
         said = read_error(answer.body)
         request_id = answer.request_id or said.request_id
         return ErrorText(
-            cut(self._key.redact(said.message), 600) if said.message else None,
-            cut(self._key.redact(one_line(request_id)), LONGEST_ID) if request_id else None,
-            said.lines,
+            self._shown(said.message, LONGEST_MESSAGE),
+            self._shown(request_id, LONGEST_ID),
+            tuple((line, self._shown(words, LONGEST_MESSAGE) or "no reason given") for line, words in said.lines),
         )
+
+    def _shown(self, text: str | None, longest: int) -> str | None:
+        """Hide the key before the cut, which could leave the greater part of it."""
+        return cut(self._key.redact(one_line(text)), longest) if text else None
 
 
 def _request_id(said: ErrorText) -> str | None:
     return f"the provider's request id is {said.request_id}" if said.request_id else None
 
 
-def _host(location: str | None) -> str:
+def _host(location: str) -> str:
     """Return the host alone: the rest of a signed address is a secret."""
     try:
-        host = urlsplit(location or "").hostname
+        host = urlsplit(location).hostname
     except ValueError:
         host = None
     return clean(host, 100) if host else "another path"

@@ -40,7 +40,7 @@ def create_job(transport: Transport, request: JobRequest) -> BatchJob:
     if isinstance(cause, Fault):
         raise _no_answer(transport, call, cause, handed_over=body.handed_over)
     if cause.ok:
-        return _created(cause)
+        return _created(transport, call, cause)
     if 400 <= cause.status < 500 and cause.status != 408:
         raise _refused(transport, call, cause)
     raise _unknown(transport.failed(call, cause))
@@ -61,18 +61,14 @@ class _WitnessedBody:
         yield self._content
 
 
-def _created(answer: Answer) -> BatchJob:
+def _created(transport: Transport, call: Call, answer: Answer) -> BatchJob:
     try:
         return read_job(parse_json(answer.body))
     except ProviderError as error:
         unreadable = error
-    raise SubmissionUnknownError(
-        f"the provider took the batch job (HTTP {answer.status}), but its answer cannot be read",
-        status=answer.status,
-        request_id=answer.request_id,
-        why=unreadable.summary,
-        hint=_RUN_AGAIN,
-    )
+    unknown = _unknown(transport.failed(call, answer))
+    unknown.why = f"{unreadable.summary}; {unknown.why}" if unknown.why else unreadable.summary
+    raise unknown
 
 
 def _no_answer(transport: Transport, call: Call, fault: Fault, *, handed_over: bool) -> ProviderError:

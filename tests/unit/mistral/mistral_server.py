@@ -34,12 +34,13 @@ Behaviour = Callable[["Handler"], None]
 
 @dataclass
 class Seen:
-    """One request as it came in. `part` hashes what lies between the multipart head and tail."""
+    """One request as it came in."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    connection: object
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -47,21 +48,19 @@ class Handler(BaseHTTPRequestHandler):
     owner: ScriptedServer
 
     def do_GET(self) -> None:
-        self._serve()
-
-    do_POST = do_DELETE = do_GET
-
-    def _serve(self) -> None:
         with self.owner.lock:
             behaviour = self.owner.script.pop(0) if self.owner.script else answer(500, {"detail": "the script is over"})
         if getattr(behaviour, "before_the_body", False):
-            self.owner.seen.append(Seen(self.command, self.path, dict(self.headers), b""))
+            self.owner.seen.append(Seen(self.command, self.path, dict(self.headers), b"", self.client_address))
             behaviour(self)
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with self.owner.lock:
-            self.owner.seen.append(Seen(self.command, self.path, dict(self.headers), body))
+            self.owner.seen.append(Seen(self.command, self.path, dict(self.headers), body, self.client_address))
         behaviour(self)
+
+    def do_POST(self) -> None:
+        self.do_GET()
 
     def write_head(self, status: int, headers: Mapping[str, str]) -> None:
         self.send_response_only(status)
@@ -109,7 +108,7 @@ def scripted(*script: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator[
     scheme = "http" if tls is None else "https"
     owner = ScriptedServer(f"{scheme}://127.0.0.1:{server.server_port}", list(script))
     handler.owner = owner  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
     thread.start()
     try:
         yield owner

@@ -23,7 +23,10 @@ from batchspec.mistral.answer_text import LONGEST_MESSAGE, clean, is_html, read_
             },
             "body.model: Field required; body.timeout_hours: Input should be less than 169",
         ),
-        ({"object": "error", "message": "Invalid model: x", "type": "invalid_model", "code": "1500"}, "Invalid model: x"),
+        (
+            {"object": "error", "message": "Invalid model: x", "type": "invalid_model", "code": "1500"},
+            "Invalid model: x",
+        ),
         (
             {"object": "error", "message": {"detail": [{"loc": ["query", "page"], "msg": "bad", "type": "t"}]}},
             "query.page: bad",
@@ -96,7 +99,9 @@ def test_cleaned_text_is_one_short_visible_line(text: str) -> None:
     assert clean(cleaned) == cleaned
 
 
-@given(st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda v: json.dumps(v).encode()))
+@given(
+    st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda v: json.dumps(v).encode())
+)
 def test_no_body_is_an_error_to_read(body: bytes) -> None:
     said = read_error(body)
     assert said.message is None or said.message

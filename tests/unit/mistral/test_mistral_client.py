@@ -161,7 +161,10 @@ def test_files_are_found_by_their_exact_name_and_purpose() -> None:
     name = "bspec-ab&cd é.jsonl"
     first = [file(number, f"{name}.{number}") for number in range(99)] + [file(100, name)]
     second = [file(200, name.upper()), file(201, name, "ocr"), file(202, name, None), file(203, f"x{name}")]
-    with scripted(answer(200, {"data": first}), answer(200, {"data": second})) as server, provider(server.url) as mistral:
+    with (
+        scripted(answer(200, {"data": first}), answer(200, {"data": second})) as server,
+        provider(server.url) as mistral,
+    ):
         assert [found.id for found in mistral.find_files(name)] == ["f100", "f202"]
     query = parse_qs(urlsplit(server.seen[1].path).query)
     assert query == {"purpose": ["batch"], "search": [name], "page": ["1"], "page_size": ["100"]}
@@ -394,10 +397,10 @@ def test_what_is_asked_says_who_asks_and_wants_nothing_compressed() -> None:
 
 
 METHODS: dict[str, Callable[[MistralProvider, Path], object]] = {
-    "find_files": lambda mistral, folder: mistral.find_files("a.jsonl"),
-    "get_job": lambda mistral, folder: mistral.get_job(JOB_ID),
-    "list_jobs": lambda mistral, folder: list(mistral.list_jobs()),
-    "cancel_job": lambda mistral, folder: mistral.cancel_job(JOB_ID),
+    "find_files": lambda mistral, _: mistral.find_files("a.jsonl"),
+    "get_job": lambda mistral, _: mistral.get_job(JOB_ID),
+    "list_jobs": lambda mistral, _: list(mistral.list_jobs()),
+    "cancel_job": lambda mistral, _: mistral.cancel_job(JOB_ID),
     "download": lambda mistral, folder: mistral.download(FILE_ID, folder / "out", Recorder()),
 }
 

@@ -66,7 +66,7 @@ def test_things_that_come_twice_are_given_once() -> None:
 
 
 def test_a_server_that_repeats_a_page_for_ever_ends_the_list() -> None:
-    assert len(list(every_page(lambda number: Page(tuple(range(100)), None), read))) == 100
+    assert len(list(every_page(lambda _: Page(tuple(range(100)), None), read))) == 100
 
 
 def test_a_server_that_invents_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

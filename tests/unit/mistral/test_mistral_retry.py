@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -62,7 +63,7 @@ def waits_of(retry_after: float | None = None, *, random: float = 1.0, total_sec
 
     with pytest.raises(ProviderUnavailableError):
         Retrying(clock, lambda: random).run(attempt, lambda _: None, total_seconds=total_seconds)
-    return [round(after - before, 6) for before, after in zip(tried_at, tried_at[1:], strict=False)]
+    return [round(after - before, 6) for before, after in itertools.pairwise(tried_at)]
 
 
 def test_waits_double_and_end_after_the_permitted_tries() -> None:

@@ -81,6 +81,7 @@ UNKNOWN: dict[str, Behaviour] = {
     "empty": text_answer(204, b"", JSON),
     "no id": answer(200, {"status": "QUEUED"}),
     "wrong type": answer(200, job(total_requests="many")),
+    "unreadable with an id": answer(200, job(id=7), x_request_id="req-1"),
     "not an object": answer(200, [job()]),
     "cut": cut_body(b'{"id": "', 1000, JSON),
     "cut without length": cut_body(b'{"id": "', None, JSON),
@@ -173,6 +174,17 @@ def test_a_tls_handshake_that_fails_is_provably_unsent() -> None:
         mistral.create_job(REQUEST)
     assert raised.value.why == "nothing was sent"
     assert server.posts() == 0
+
+
+def test_a_creation_has_a_connection_of_its_own_and_leaves_the_kept_one_alone() -> None:
+    script = (answer(200, job()), answer(200, job()), answer(200, job()))
+    with scripted(*script) as server, provider(server.url) as mistral:
+        mistral.get_job(JOB_ID)
+        mistral.create_job(REQUEST)
+        mistral.get_job(JOB_ID)
+    before, creation, after = (request.connection for request in server.seen)
+    assert creation != before
+    assert after == before
 
 
 def test_a_kept_connection_that_died_meanwhile_raises_no_question() -> None:

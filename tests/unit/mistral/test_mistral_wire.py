@@ -90,7 +90,9 @@ def test_a_wrong_type_in_a_file_is_refused_by_the_field_s_name() -> None:
         read_file(BATCH_FILE | {"bytes": "10"})
 
 
-@pytest.mark.parametrize("value", [{}, {"status": "ok"}, {"data": None}, {"data": None, "total": 3}, {"data": {}}, [], 7])
+@pytest.mark.parametrize(
+    "value", [{}, {"status": "ok"}, {"data": None}, {"data": None, "total": 3}, {"data": {}}, [], 7]
+)
 def test_what_is_no_list_never_passes_for_an_empty_one(value: object) -> None:
     with pytest.raises(ProviderError):
         read_page(value)
