@@ -62,7 +62,10 @@ def canonical(value: object, pointer: Pointer = ()) -> bytes:
     Raises CanonicalError for NaN, infinities, lone surrogates, and whatever JSON does not have.
     """
     pieces: list[bytes] = []
-    _write(value, pointer, keeps_key_order(pointer), pieces)
+    try:
+        _write(value, pointer, keeps_key_order(pointer), pieces)
+    except RecursionError:
+        raise CanonicalError("this value is nested too deeply", pointer) from None
     return b"".join(pieces)
 
 
@@ -117,7 +120,10 @@ def _scalar(value: bool | float | None, pointer: Pointer) -> bytes:
             raise CanonicalError(f"{value} is not a JSON number", pointer)
         if value.is_integer() and abs(value) <= _LONGEST_EXACT_FLOAT:
             value = int(value)
-    return repr(value).encode("ascii")
+    try:
+        return repr(value).encode("ascii")
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        raise CanonicalError("this is too large a number", pointer) from None
 
 
 def body_digest(body: bytes) -> BodyDigest:

@@ -43,8 +43,17 @@ def encode(value: object) -> bytes:
         return orjson.dumps(value)
     except TypeError:
         # Integers beyond 64 bits and deep nesting: the standard library's encoder takes them.
+        return _encode_leniently(value)
+
+
+def _encode_leniently(value: object) -> bytes:
+    try:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode("utf-8")
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    except RecursionError:
+        raise ValueError("this value is nested too deeply") from None
+    return text.encode("utf-8")
 
 
 def encode_pretty(value: object) -> str:
