@@ -1,4 +1,4 @@
-"""The golden vectors of canonical JSON and of digests. A change of any of them is a new TAG, and pays for work again."""
+"""Golden vectors of canonical JSON and of digests. A change of any is a new TAG, and pays for work again."""
 
 from __future__ import annotations
 
@@ -75,8 +75,10 @@ GOLDEN: dict[str, tuple[object, bytes, str]] = {
                 },
             },
         },
-        b'{"response_format":{"json_schema":{"name":"n","schema":{"type":"object",'
-        b'"properties":{"z":{"b":1,"a":2},"a":{}}}},"type":"json_schema"},"z":1}',
+        (
+            b'{"response_format":{"json_schema":{"name":"n","schema":{"type":"object",'
+            b'"properties":{"z":{"b":1,"a":2},"a":{}}}},"type":"json_schema"},"z":1}'
+        ),
         "fcb5bb91f2d4485c54425a7b3f0ba799",
     ),
     "a tool's parameters keep their order": (

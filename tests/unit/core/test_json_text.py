@@ -76,7 +76,7 @@ def test_what_was_read_can_be_written_however_deep_it_is() -> None:
 
 @pytest.mark.parametrize("value", ["\ud800", {"a": ["\udc00", 2**70]}, object(), {1, 2}, [2**70, math.nan], b"x"])
 def test_what_json_lacks_raises_a_value_error(value: object) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"\w"):
         encode(value)
 
 
@@ -90,7 +90,7 @@ def test_a_value_nested_without_end_raises_a_value_error() -> None:
 
 def test_a_string_with_a_lone_surrogate_is_refused() -> None:
     assert encode_string("é\n") == '"é\\n"'.encode()
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match="surrogate"):
         encode_string("\ud800")
 
 
