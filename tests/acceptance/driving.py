@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,9 +81,11 @@ def table(count: int, *, start: int = 0) -> str:
     return "id,word\n" + "".join(f"r{number},word {number}\n" for number in range(start, start + count))
 
 
-def make_project(root: Path, *, rows: int = 3, extra: str = "", **environ: str) -> Project:
+def make_project(
+    root: Path, *, rows: int = 3, extra: str = "", environ: Mapping[str, str] | None = None, **more: str
+) -> Project:
     """A project of one chat spec over a table of `rows` rows."""
-    project = Project(root, environ)
+    project = Project(root, dict(environ or {}) | more)
     project.write("batchspec.toml", f'[project]\nid = "{PROJECT_ID}"\n')
     project.write("demo.batchspec.yaml", chat_spec(extra=extra))
     project.write("rows.csv", table(rows))

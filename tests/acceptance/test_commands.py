@@ -151,7 +151,9 @@ def test_results_to_stdout_are_nothing_but_rows(tmp_path: Path) -> None:
 def test_render_writes_the_lines_that_are_sent(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     one = project.run("render", "--out", "-", "--limit", "1")
-    assert one.out == '{"custom_id":"r0","body":{"max_tokens":20,"messages":[{"content":"Say word 0","role":"user"}]}}\n'
+    assert (
+        one.out == '{"custom_id":"r0","body":{"max_tokens":20,"messages":[{"content":"Say word 0","role":"user"}]}}\n'
+    )
     assert project.run("render", "--out", "-", "--id", "r2").out.count("\n") == 1
     assert project.run("render", "--out", "lines").code == 0
     assert (project.root / "lines/demo.jsonl").read_text().count("\n") == 3

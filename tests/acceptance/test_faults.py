@@ -172,7 +172,10 @@ def test_a_key_of_another_workspace_sends_nothing(service: Service, tmp_path: Pa
     service.break_with(drop_calls={"create": 1})
     service.project.write("rows.csv", table(31))
     service.project.environ["BATCHSPEC_SETTLE_SECONDS"] = "3600"
-    assert service.project.run("apply", "--yes", "--wait", "--lock-timeout", "5", "--quiet", "--max-requests", "0").code == 9
+    assert (
+        service.project.run("apply", "--yes", "--wait", "--lock-timeout", "5", "--quiet", "--max-requests", "0").code
+        == 9
+    )
     service.project.environ["BATCHSPEC_CRASH_AT"] = "submit:before-create"
     service.project.run("apply", "--yes")
     del service.project.environ["BATCHSPEC_CRASH_AT"]
@@ -193,7 +196,9 @@ def test_a_key_of_another_workspace_sends_nothing(service: Service, tmp_path: Pa
         ({"html": {"*": 99}}, 1, "MISTRAL_BASE_URL"),
     ],
 )
-def test_refusals_say_what_to_do_and_sent_nothing(service: Service, faults: dict[str, Any], code: int, told: str) -> None:
+def test_refusals_say_what_to_do_and_sent_nothing(
+    service: Service, faults: dict[str, Any], code: int, told: str
+) -> None:
     service.break_with(**faults)
     refused = service.project.run("apply", "--yes", "--wait")
     assert refused.code == code, refused.err
