@@ -76,7 +76,9 @@ def shared(command: _Command) -> _Command:
             help="How long to wait for another batchspec on this state.",
         ),
         click.option("--quiet", "-q", is_flag=True, default=None, help="Results and errors only."),
-        click.option("--verbose", "-v", is_flag=True, default=None, help="Say more about what is done."),
+        click.option(
+            "--verbose", "-v", is_flag=True, default=None, help="Tell every step towards a job and its results."
+        ),
         click.option("--debug", is_flag=True, default=None, help="Show the traceback of a fault of batchspec itself."),
     )
     for option in reversed(options):

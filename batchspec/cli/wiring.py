@@ -142,7 +142,7 @@ def open_world(
             clock=interrupts,
             progress=progress,
             stop=interrupts.stop,
-            checkpoint=_checkpoint(environ),
+            checkpoint=_checkpoint(environ, console),
             settle_seconds=_seconds(environ, "BATCHSPEC_SETTLE_SECONDS", DEFAULT_SETTLE_SECONDS),
         )
 
@@ -234,27 +234,23 @@ def _fingerprinter(root: Path) -> Callable[[str], str | None]:
     return fingerprint
 
 
-def _checkpoint(environ: Mapping[str, str]) -> Checkpoint:
-    """Return what is called at every durable or remote step; with BATCHSPEC_CRASH_AT, the k-th one ends the process.
+def _checkpoint(environ: Mapping[str, str], console: Console) -> Checkpoint:
+    """Return what is called at every durable or remote step: `--verbose` tells them.
 
-    A name may be given in place of a number. It serves tests, and nothing else.
+    BATCHSPEC_CRASH_AT, a number or a name, ends the process at one of them. It serves tests, and nothing else.
     """
     target = environ.get("BATCHSPEC_CRASH_AT", "")
-    if not target:
-        return _go_on
     count = 0
 
-    def crash(name: str) -> None:
+    def reached(name: str) -> None:
         nonlocal count
         count += 1
+        if console.verbose:
+            console.say(f"step {count}: {name}")
         if target in {name, str(count)}:
             os._exit(ExitCode.ERROR)
 
-    return crash
-
-
-def _go_on(name: str) -> None:
-    """Do nothing at a checkpoint."""
+    return reached
 
 
 def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from driving import Project, chat_spec, make_project, table
 
+from batchspec.emulator.options import EmulatorOptions
+from batchspec.emulator.server import EmulatorServer
+
 EMULATED = ("--provider", "emulator")
 
 
@@ -267,9 +270,6 @@ with state_lock(Path(sys.argv[1]), "apply"):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_wait_with_its_own_code(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    from batchspec.emulator.options import EmulatorOptions
-    from batchspec.emulator.server import EmulatorServer
-
     with EmulatorServer(tmp_path / "emulator", options=EmulatorOptions(queue_seconds=600)) as server:
         project = make_project(tmp_path / "project", MISTRAL_API_KEY="any", MISTRAL_BASE_URL=server.url)
         process = project.start("apply", "--yes", "--wait")
@@ -284,9 +284,6 @@ def test_a_signal_ends_a_wait_with_its_own_code(tmp_path: Path, number: signal.S
 
 
 def test_a_wait_that_runs_out_ends_with_10(tmp_path: Path) -> None:
-    from batchspec.emulator.options import EmulatorOptions
-    from batchspec.emulator.server import EmulatorServer
-
     with EmulatorServer(tmp_path / "emulator", options=EmulatorOptions(queue_seconds=600)) as server:
         project = make_project(tmp_path / "project", MISTRAL_API_KEY="any", MISTRAL_BASE_URL=server.url)
         assert project.run("apply", "--yes").code == 0

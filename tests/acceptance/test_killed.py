@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import requests
 from driving import Project, make_project
 
 from batchspec.emulator.faults import Faults
@@ -17,8 +18,6 @@ from batchspec.emulator.server import EmulatorServer
 
 
 def executions(server: EmulatorServer) -> dict[str, int]:
-    import requests
-
     told = requests.get(f"{server.url}/emulator/ledger", headers={"Authorization": "Bearer any"}, timeout=10).json()
     return {key: int(told[key]) for key in ("executions", "distinct", "repeated", "jobs")}
 

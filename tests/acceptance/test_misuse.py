@@ -6,7 +6,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from driving import chat_spec, make_project
+from driving import Project, chat_spec, make_project
 
 SPEC = chat_spec()
 
@@ -163,8 +163,6 @@ def test_a_wrong_command_line_ends_with_3(tmp_path: Path, arguments: list[str]) 
 
 def test_a_folder_without_specs_says_what_a_spec_is_called(tmp_path: Path) -> None:
     (tmp_path / "batchspec.toml").write_text("")
-    from driving import Project
-
     told = Project(tmp_path).run("plan")
     assert told.code == 3
     assert ".batchspec.yaml" in told.err
