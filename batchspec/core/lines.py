@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from batchspec.core.canonical import body_digest, canonical
+from batchspec.core.canonical import CanonicalError, body_digest, canonical
 from batchspec.core.json_text import JsonError, encode_string, parse
 from batchspec.core.model import BodyDigest
 
@@ -47,7 +47,10 @@ def read_request_line(line: bytes) -> RequestLine:
     custom_id = value.get("custom_id")
     if not isinstance(custom_id, str):
         raise LineError("no `custom_id`")
-    return RequestLine(custom_id, body_digest(canonical(value["body"])))
+    try:
+        return RequestLine(custom_id, body_digest(canonical(value["body"])))
+    except CanonicalError as error:
+        raise LineError(f"no canonical `body`: {error}") from None
 
 
 def read_request_lines(stream: Iterable[bytes]) -> Iterator[RequestLine]:

@@ -58,7 +58,10 @@ def read_result_line(line: bytes) -> ResultLine:
     custom_id = value.get("custom_id")
     if not isinstance(custom_id, str):
         raise ResultLineError("no custom_id")
-    return ResultLine(custom_id, _outcome(value.get("response"), value.get("error")))
+    try:
+        return ResultLine(custom_id, _outcome(value.get("response"), value.get("error")))
+    except ValueError as error:  # nested so deeply that it can be read, but not be written again
+        raise ResultLineError(str(error)) from None
 
 
 def _outcome(response: object, error: object) -> Outcome:
