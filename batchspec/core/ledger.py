@@ -156,10 +156,6 @@ class Ledger(Protocol):
         """Return the claims whose job is not collected yet, oldest first."""
         ...
 
-    def claims_of(self, specs: Sequence[str]) -> Sequence[Claim]:
-        """Return every claim of these specs that was not released, oldest first."""
-        ...
-
     def claim_lines(self, claim_id: int) -> Iterator[ClaimLine]:
         """Yield the requests of a claim in the order of its file."""
         ...

@@ -1,0 +1,83 @@
+"""Requests and their answers: what is known, what came back, and what fits nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
+from batchspec.core.model import RequestDigest
+from batchspec.core.outcomes import Outcome, OutcomeKind
+from batchspec.state.database import transaction
+from batchspec.state.tables import CHUNK, OPEN, Tables, chunks, marks
+
+_STATUS_OF = {
+    OutcomeKind.SUCCEEDED: RequestStatus.SUCCEEDED,
+    OutcomeKind.FAILED: RequestStatus.FAILED,
+    OutcomeKind.FAILED_PASSING: RequestStatus.FAILED_PASSING,
+    OutcomeKind.HELD: RequestStatus.HELD,
+}
+
+
+class Answers(Tables):
+    """The requests of a ledger."""
+
+    def recorded(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, Recorded]:
+        """Return what is known of these requests; those that are not known are left out."""
+        unsettled = {row[0] for row in self._rows(f"SELECT id FROM claim WHERE phase IN {OPEN}")}
+        found: dict[RequestDigest, Recorded] = {}
+        for chunk in chunks(digests, CHUNK):
+            sql = f"SELECT digest, status, attempts, claim_id FROM request WHERE digest IN ({marks(chunk)})"
+            for digest, status, attempts, claim_id in self._rows(sql, chunk):
+                sending = status == RequestStatus.CLAIMED and claim_id in unsettled
+                found[RequestDigest(digest)] = Recorded(RequestStatus(status), attempts, sending)
+        return found
+
+    def results(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, RecordedResult]:
+        """Return the latest answers to these requests."""
+        found: dict[RequestDigest, RecordedResult] = {}
+        for chunk in chunks(digests, CHUNK):
+            sql = (
+                "SELECT request.digest, result.outcome, result.status_code, CAST(result.body AS BLOB), result.error,"
+                " claim.model FROM request JOIN result ON result.id = request.result_id"
+                f" JOIN claim ON claim.id = result.claim_id WHERE request.digest IN ({marks(chunk)})"
+            )
+            for digest, *rest in self._rows(sql, chunk):
+                found[RequestDigest(digest)] = RecordedResult(*rest)
+        return found
+
+    def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
+        """Record answers to a claim's requests; one that this claim has answered already is left alone."""
+        with transaction(self._database):
+            for chunk in chunks(outcomes, CHUNK):
+                self._take_in_chunk(claim_id, dict(chunk))
+
+    def _take_in_chunk(self, claim_id: int, outcomes: dict[RequestDigest, Outcome]) -> None:
+        sql = (
+            f"SELECT digest, result_id FROM request WHERE claim_id = ? AND status = ? AND digest IN ({marks(outcomes)})"
+        )
+        waiting = dict(self._rows(sql, [claim_id, RequestStatus.CLAIMED, *outcomes]))
+        if not waiting:
+            return
+        connection = self._database.conn
+        connection.executemany("DELETE FROM result WHERE id = ?", [(old,) for old in waiting.values() if old])
+        next_id = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM result").fetchone()[0]
+        results, requests = [], []
+        for offset, digest in enumerate(digest for digest in outcomes if digest in waiting):
+            outcome = outcomes[digest]
+            usage = outcome.usage
+            body = None if outcome.body is None else outcome.body.decode("utf-8")
+            tokens = (None, None) if usage is None else (usage.prompt_tokens, usage.completion_tokens)
+            kind = OutcomeKind.FAILED if outcome.kind is OutcomeKind.FAILED_PASSING else outcome.kind
+            head = (next_id + offset, digest, claim_id, kind.value)
+            results.append((*head, outcome.status_code, body, outcome.error, *tokens))
+            requests.append((int(_STATUS_OF[outcome.kind]), next_id + offset, digest))
+        connection.executemany("INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", results)
+        connection.executemany("UPDATE request SET status = ?, result_id = ? WHERE digest = ?", requests)
+
+    def quarantine(self, job_id: str, lines: Iterable[tuple[str, bytes]], now: float) -> None:
+        """Keep result lines that fit no request, each with its reason."""
+        with transaction(self._database):
+            self._database.conn.executemany(
+                "INSERT INTO quarantine (job_id, reason, line, at) VALUES (?, ?, ?, ?)",
+                [(job_id, reason, line, now) for reason, line in lines],
+            )

@@ -1,0 +1,75 @@
+"""What specs declared when they were last applied, and the output files written for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from batchspec.core.model import BodyDigest
+from batchspec.state.database import transaction
+from batchspec.state.tables import BULK, CHUNK, Tables, chunks, marks
+
+
+class Declarations(Tables):
+    """The declared rows and the outputs of a ledger."""
+
+    def declared(self, spec: str, custom_ids: Sequence[str]) -> Mapping[str, BodyDigest]:
+        """Return what this spec last declared under these custom_ids."""
+        found: dict[str, BodyDigest] = {}
+        spec_id = self._spec_id(spec)
+        if spec_id is None:
+            return found
+        for chunk in chunks(custom_ids, CHUNK):
+            sql = f"SELECT custom_id, body FROM declared WHERE spec_id = ? AND custom_id IN ({marks(chunk)})"
+            found.update((name, BodyDigest(body)) for name, body in self._rows(sql, [spec_id, *chunk]))
+        return found
+
+    def declared_count(self, spec: str) -> int:
+        """Return how many rows this spec declared when it was last applied."""
+        sql = "SELECT count(*) FROM declared WHERE spec_id = (SELECT id FROM spec WHERE name = ?)"
+        return int(self._database.execute(sql, [spec]).fetchone()[0])
+
+    def declared_models(self, spec: str) -> frozenset[str]:
+        """Return the models with which this spec was last applied."""
+        row = self._database.execute("SELECT models FROM spec WHERE name = ?", [spec]).fetchone()
+        return frozenset() if row is None else frozenset(json.loads(row[0]))
+
+    def declare(self, spec: str, path: str, models: Sequence[str], rows: Iterable[tuple[str, BodyDigest]]) -> None:
+        """Record that a spec declares these rows and no others; only what differs is written."""
+        connection = self._database.conn
+        with transaction(self._database):
+            connection.execute("CREATE TEMP TABLE wanted (custom_id TEXT PRIMARY KEY, body BLOB) WITHOUT ROWID")
+            for chunk in chunks(rows, BULK):
+                connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?)", chunk)
+            connection.execute(
+                "INSERT INTO spec (name, path, models) VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET path = excluded.path, models = excluded.models",
+                [spec, path, json.dumps(list(models))],
+            )
+            spec_id = self._spec_id(spec)
+            connection.execute(
+                "DELETE FROM declared WHERE spec_id = ? AND NOT EXISTS"
+                " (SELECT 1 FROM wanted WHERE wanted.custom_id = declared.custom_id)",
+                [spec_id],
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO declared SELECT ?1, wanted.custom_id, wanted.body FROM wanted"
+                " LEFT JOIN declared ON declared.spec_id = ?1 AND declared.custom_id = wanted.custom_id"
+                " WHERE declared.body IS NOT wanted.body",
+                [spec_id],
+            )
+            connection.execute("DROP TABLE wanted")
+
+    def _spec_id(self, spec: str) -> int | None:
+        row = self._database.execute("SELECT id FROM spec WHERE name = ?", [spec]).fetchone()
+        return None if row is None else int(row[0])
+
+    def saved_output(self, path: str) -> str | None:
+        """Return the fingerprint under which an output file was written last."""
+        row = self._database.execute("SELECT fingerprint FROM output WHERE path = ?", [path]).fetchone()
+        return None if row is None else str(row[0])
+
+    def save_output(self, path: str, fingerprint: str) -> None:
+        """Record that an output file was written."""
+        with transaction(self._database):
+            self._database.conn.execute("INSERT OR REPLACE INTO output VALUES (?, ?)", [path, fingerprint])

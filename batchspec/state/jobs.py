@@ -1,0 +1,94 @@
+"""Jobs and uploaded files, as the provider told them last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from batchspec.core.ledger import Phase, RecordedJob
+from batchspec.core.model import BatchJob, BatchJobStatus, RemoteFile
+from batchspec.state.database import transaction
+from batchspec.state.tables import Tables, marks
+
+_JOB_COLUMNS = (
+    "id, claim_id, status, status_text, endpoint, model, input_files, output_file, error_file, errors, created_at,"
+    " started_at, completed_at, total_requests, completed_requests, succeeded_requests, failed_requests"
+)
+
+
+class Jobs(Tables):
+    """The jobs and files of a ledger."""
+
+    def save_job(self, job: BatchJob) -> None:
+        """Record a job as the provider now tells it."""
+        with transaction(self._database):
+            row = self._database.execute("SELECT id FROM claim WHERE job_id = ?", [job.id]).fetchone()
+            if row is not None:
+                self._write_job(row[0], job)
+
+    def _write_job(self, claim_id: int, job: BatchJob) -> None:
+        values = [
+            job.id,
+            claim_id,
+            job.status.value,
+            job.status_text,
+            job.endpoint,
+            job.model,
+            json.dumps(job.input_files),
+            job.output_file,
+            job.error_file,
+            json.dumps(job.errors),
+            job.created_at,
+            job.started_at,
+            job.completed_at,
+            job.total_requests,
+            job.completed_requests,
+            job.succeeded_requests,
+            job.failed_requests,
+        ]
+        sql = f"INSERT OR REPLACE INTO job ({_JOB_COLUMNS}) VALUES ({marks(values)})"
+        self._database.conn.execute(sql, values)
+
+    def jobs_of(self, specs: Sequence[str]) -> Sequence[RecordedJob]:
+        """Return the jobs of these specs, oldest first."""
+        columns = ", ".join(f"job.{name}" for name in _JOB_COLUMNS.split(", "))
+        sql = (
+            f"SELECT claim.spec, claim.model, claim.phase, {columns} FROM job JOIN claim ON claim.job_id = job.id"
+            f" WHERE claim.spec IN ({marks(specs)}) ORDER BY claim.id"
+        )
+        return [
+            RecordedJob(job=_job(row), spec=spec, model=model, collected=phase == Phase.COLLECTED)
+            for spec, model, phase, *row in self._rows(sql, list(specs))
+        ]
+
+    def known_job_ids(self, most: int) -> Sequence[str]:
+        """Return the ids of the jobs recorded last."""
+        sql = "SELECT job_id FROM claim WHERE job_id IS NOT NULL ORDER BY id DESC LIMIT ?"
+        return [str(row[0]) for row in self._rows(sql, [most])]
+
+    def find_file(self, sha256: str) -> RemoteFile | None:
+        """Return the upload of a file with these bytes; its id is empty where an upload may not have ended."""
+        sql = "SELECT file_id, filename, size, lines FROM file WHERE sha256 = ?"
+        row = self._database.execute(sql, [sha256]).fetchone()
+        return None if row is None else RemoteFile(id=row[0], filename=row[1], size=row[2], lines=row[3])
+
+    def save_file(self, sha256: str, file: RemoteFile) -> None:
+        """Record an upload, begun (with an empty id) or done."""
+        with transaction(self._database):
+            values = [sha256, file.id, file.filename, file.size, file.lines]
+            self._database.conn.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", values)
+
+    def forget_file(self, sha256: str) -> None:
+        """Forget an upload that the provider no longer has."""
+        with transaction(self._database):
+            self._database.conn.execute("DELETE FROM file WHERE sha256 = ?", [sha256])
+
+
+def _job(row: Sequence[Any]) -> BatchJob:
+    fields = dict(zip(_JOB_COLUMNS.split(", "), row, strict=True))
+    del fields["claim_id"]
+    fields["status"] = BatchJobStatus(fields["status"])
+    fields["input_files"] = tuple(json.loads(fields["input_files"]))
+    fields["errors"] = tuple(json.loads(fields["errors"]))
+    return BatchJob(**fields)

@@ -1,0 +1,44 @@
+"""What every part of the ledger stands on: the open database, and how its rows are read in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlite_utils import Database
+
+from batchspec.core.ledger import Phase
+
+CHUNK = 900
+"""How many keys are looked up by one statement; SQLite once took at most 999."""
+
+BULK = 20_000
+"""How many rows are written by one statement."""
+
+OPEN = (Phase.CLAIMED.value, Phase.UPLOADED.value, Phase.SENDING.value)
+"""The phases of a claim that has no job on record yet."""
+
+_T = TypeVar("_T")
+
+
+class Tables:
+    """A part of the ledger, over the one open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def _rows(self, sql: str, values: Iterable[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        yield from self._database.execute(sql, list(values))
+
+
+def marks(values: Iterable[object]) -> str:
+    """Return a question mark for each value."""
+    return ", ".join("?" for _ in values)
+
+
+def chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Yield lists of at most `size` items."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
