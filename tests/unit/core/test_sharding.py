@@ -1,0 +1,158 @@
+"""Cutting lines into files: exactly at the limits, shared by models for as long as they need the same lines."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchspec.core.ports import SpooledFile
+from batchspec.core.sharding import CountingWriter, CutShard, ShardCutter
+from batchspec.core.spec import Limits
+
+Needs = Sequence[tuple[bytes, frozenset[str]]]
+
+
+class Memory:
+    """Files in memory, so that a law can be tried on hundreds of drawn inputs; the disk's own tests are its spool's."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    def begin(self, held: bytes = b"", lines: int = 0) -> MemoryWriter:
+        return MemoryWriter(self, held, lines)
+
+
+class MemoryWriter:
+    def __init__(self, memory: Memory, held: bytes, lines: int) -> None:
+        self.lines = lines
+        self.size = len(held)
+        self._held = held
+        self._memory = memory
+
+    def add(self, line: bytes) -> None:
+        self._held += line
+        self.lines += 1
+        self.size += len(line)
+
+    def fork(self) -> MemoryWriter:
+        return self._memory.begin(self._held, self.lines)
+
+    def finish(self) -> SpooledFile:
+        sha256 = hashlib.sha256(self._held).hexdigest()
+        self._memory.files[sha256] = self._held
+        return SpooledFile(sha256, self.lines, self.size)
+
+
+def limits(count: int = 100, size: int = 1_000_000) -> Limits:
+    return Limits(requests_per_job=count, bytes_per_file=size)
+
+
+def cut(models: Sequence[str], needs: Needs, bounds: Limits) -> tuple[list[CutShard], Memory]:
+    memory = Memory()
+    cutter = ShardCutter(models, bounds, memory.begin)
+    shards = [shard for line, wanted in needs for shard in cutter.add(line, wanted)]
+    return [shard for shard in [*shards, *cutter.finish()] if shard.file.lines], memory
+
+
+def plain(count: int, *models: str) -> Needs:
+    return [(f"line {number}\n".encode(), frozenset(models)) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "expected"), [(4, 2, [2, 2]), (5, 2, [2, 2, 1]), (2, 2, [2]), (3, 1, [1, 1, 1]), (0, 2, [])]
+)
+def test_a_file_holds_exactly_as_many_requests_as_a_job_may(count: int, limit: int, expected: list[int]) -> None:
+    shards, _ = cut("a", plain(count, "a"), limits(count=limit))
+    assert [shard.file.lines for shard in shards] == expected
+
+
+def test_a_file_may_be_exactly_as_large_as_the_limit_and_not_a_byte_larger() -> None:
+    line = len(b"line 0\n")
+    at_limit, _ = cut("a", plain(4, "a"), limits(size=2 * line))
+    assert [(shard.file.lines, shard.file.size) for shard in at_limit] == [(2, 2 * line), (2, 2 * line)]
+    below, _ = cut("a", plain(4, "a"), limits(size=2 * line - 1))
+    assert [shard.file.lines for shard in below] == [1, 1, 1, 1]
+
+
+def test_a_line_larger_than_a_file_stands_alone() -> None:
+    needs = [(b"x" * size + b"\n", frozenset("a")) for size in (3, 500, 3, 3)]
+    shards, _ = cut("a", needs, limits(size=10))
+    assert [shard.file.lines for shard in shards] == [1, 1, 2]
+
+
+def test_models_that_need_the_same_lines_share_every_file_in_the_order_of_the_spec() -> None:
+    shards, _ = cut(["b", "a", "c"], plain(5, "a", "b", "c"), limits(count=2))
+    assert [shard.models for shard in shards] == [("b", "a", "c")] * 3
+
+
+def test_models_part_at_the_first_line_that_only_one_of_them_needs() -> None:
+    both, one = frozenset("ab"), frozenset("a")
+    needs = [(b"1\n", both), (b"2\n", one), (b"3\n", both)]
+    shards, memory = cut("ab", needs, limits())
+    assert {shard.models: memory.files[shard.file.sha256] for shard in shards} == {
+        ("a",): b"1\n2\n3\n",
+        ("b",): b"1\n3\n",
+    }
+
+
+def test_models_that_parted_still_share_what_was_full_before() -> None:
+    both = frozenset("ab")
+    needs = [(b"1\n", both), (b"2\n", both), (b"3\n", both), (b"4\n", frozenset("b"))]
+    shards, memory = cut("ab", needs, limits(count=2))
+    told = sorted((shard.models, memory.files[shard.file.sha256]) for shard in shards)
+    assert told == [(("a",), b"3\n"), (("a", "b"), b"1\n2\n"), (("b",), b"3\n4\n")]
+
+
+def test_lines_that_no_model_needs_are_in_no_file() -> None:
+    shards, _ = cut("ab", [(b"1\n", frozenset()), (b"2\n", frozenset("b"))], limits())
+    assert [(shard.models, shard.file.lines) for shard in shards] == [(("b",), 1)]
+
+
+def test_counting_says_what_the_files_would_hold() -> None:
+    needs = [(f"line {n}\n".encode(), frozenset("ab" if n % 3 else "a")) for n in range(20)]
+    shards, _ = cut("ab", needs, limits(count=4, size=30))
+    counter = ShardCutter("ab", limits(count=4, size=30), CountingWriter)
+    counted = [shard for line, wanted in needs for shard in counter.add(line, wanted)]
+    counted += [shard for shard in counter.finish() if shard.file.lines]
+    assert [(s.models, s.file.lines, s.file.size) for s in counted] == [
+        (s.models, s.file.lines, s.file.size) for s in shards
+    ]
+
+
+MODELS = ("m", "a", "z")
+
+
+@given(
+    wanted=st.lists(st.frozensets(st.sampled_from(MODELS)), max_size=40),
+    count=st.integers(1, 6),
+    size=st.integers(1, 60),
+)
+def test_each_models_files_hold_exactly_the_lines_it_needs_in_order(
+    wanted: list[frozenset[str]], count: int, size: int
+) -> None:
+    needs = [(f"{number}{'.' * (number % 7)}\n".encode(), models) for number, models in enumerate(wanted)]
+    shards, memory = cut(MODELS, needs, limits(count=count, size=size))
+    for model in MODELS:
+        files = [memory.files[shard.file.sha256] for shard in shards if model in shard.models]
+        assert b"".join(files) == b"".join(line for line, models in needs if model in models)
+    for shard in shards:
+        content = memory.files[shard.file.sha256]
+        assert (shard.file.lines, shard.file.size) == (content.count(b"\n"), len(content))
+        assert shard.file.lines <= count
+        assert shard.file.size <= size or shard.file.lines == 1
+        assert list(shard.models) == [model for model in MODELS if model in shard.models]
+
+
+@given(wanted=st.lists(st.frozensets(st.sampled_from("ab")), max_size=40), count=st.integers(1, 6))
+def test_models_with_equal_needs_share_every_file(wanted: list[frozenset[str]], count: int) -> None:
+    # `twin` needs what `a` needs.
+    needs = [
+        (f"{number}\n".encode(), models | ({"twin"} if "a" in models else set()))
+        for number, models in enumerate(wanted)
+    ]
+    shards, _ = cut(["a", "b", "twin"], needs, limits(count=count))
+    assert all(("a" in shard.models) == ("twin" in shard.models) for shard in shards)
