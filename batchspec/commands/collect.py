@@ -43,6 +43,7 @@ def collect(claim: Claim, job: BatchJob, *, world: World, provider: Provider, no
             notes.add(f"job {job.id}: its result files came incomplete {_READS} times; run again to try once more")
             return False
         world.checkpoint("collect:before-take-in")
+        world.progress.start("collecting", total=len(digests), unit="requests")
         for chunk in _chunked(_outcomes(reading, digests)):
             world.stop()
             world.ledger.take_in(claim.id, chunk)

@@ -116,7 +116,6 @@ def look(world: World, provider: Provider, done: Refresh) -> None:
             continue
         world.ledger.save_job(job)
         if job.status.ended:
-            world.progress.start("collecting", total=claim.requests)
             if collect(claim, job, world=world, provider=provider, notes=done.notes):
                 done.collected += 1
                 done.in_flight -= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +18,15 @@ from batchspec.core.errors import (
     UnresolvedError,
 )
 from batchspec.core.ledger import Claim, ClaimLine, ClaimRequest
-from batchspec.core.lines import read_request_lines
+from batchspec.core.lines import read_spooled_lines
 from batchspec.core.model import RemoteFile
 from batchspec.core.planning import PendingShard
-from batchspec.core.ports import Provider
+from batchspec.core.ports import Progress, Provider
 from batchspec.core.protocol import job_request
 from batchspec.core.spec import Spec
 
 _MOST_LINE_ERRORS = 20
+_SHOWN_EVERY = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +76,10 @@ def _claim(shard: PendingShard, world: World) -> Claim:
         file_sha256=shard.file_sha256,
         file_bytes=shard.bytes,
     )
+    world.progress.start("claiming", total=shard.requests, unit="requests")
     world.checkpoint("submit:before-claim")
-    claim = world.ledger.claim(request, _claim_lines(path, identity), world.clock.now())
+    claim = world.ledger.claim(request, _counted(_claim_lines(path, identity), world.progress), world.clock.now())
+    world.progress.finish()
     world.checkpoint("submit:after-claim")
     return claim
 
@@ -84,8 +87,15 @@ def _claim(shard: PendingShard, world: World) -> Claim:
 def _claim_lines(path: Path, identity: RequestIdentity) -> Iterator[ClaimLine]:
     """Read a spooled file back: what is claimed is what lies on disk and will be uploaded."""
     with path.open("rb") as stream:
-        for line in read_request_lines(stream):
+        for line in read_spooled_lines(stream):
             yield ClaimLine(line.custom_id, identity.digest(line.body))
+
+
+def _counted(lines: Iterable[ClaimLine], progress: Progress) -> Iterator[ClaimLine]:
+    for number, line in enumerate(lines, 1):
+        yield line
+        if not number % _SHOWN_EVERY:
+            progress.advance(_SHOWN_EVERY)
 
 
 def _send(claim: Claim, shard: PendingShard, spec: Spec, world: World, provider: Provider) -> bool:
@@ -123,9 +133,7 @@ def _upload(
                     return found, True
         world.ledger.save_file(shard.file_sha256, RemoteFile(id="", filename=name, size=shard.bytes))
         world.checkpoint("submit:before-upload")
-        world.progress.start("upload", total=shard.bytes, unit="bytes")
         file = provider.upload(world.spool.path(shard.file_sha256), name, world.progress)
-        world.progress.finish()
         world.checkpoint("submit:after-upload")
     except ProviderRefusedError as error:
         told = _with_lines(error, claim, world)

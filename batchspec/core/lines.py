@@ -5,6 +5,7 @@ A file written here tells everything about its requests again: the custom_ids an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from batchspec.core.model import BodyDigest
 _HEAD = b'{"custom_id":'
 _MIDDLE = b',"body":'
 _TAIL = b"}\n"
+_WRITTEN = re.compile(rb'\{"custom_id":("(?:[^"\\]|\\.)*"),"body":(\{.*\})\}\n')
 
 
 class LineError(ValueError):
@@ -60,3 +62,17 @@ def read_request_lines(stream: Iterable[bytes]) -> Iterator[RequestLine]:
             yield read_request_line(line)
         except LineError as error:
             raise LineError(f"line {number}: {error}") from None
+
+
+def read_spooled_lines(stream: Iterable[bytes]) -> Iterator[RequestLine]:
+    """Read lines that `request_line` has written, taking each body's bytes as the canonical ones that they are.
+
+    The same result as `read_request_lines` for less than half the time; only for a file of this program's own making.
+    """
+    for number, line in enumerate(stream, 1):
+        found = _WRITTEN.fullmatch(line)
+        if found is None:
+            raise LineError(f"line {number}: not as this program writes it")
+        custom_id = parse(found[1])
+        assert isinstance(custom_id, str)
+        yield RequestLine(custom_id, body_digest(found[2]))

@@ -80,7 +80,7 @@ class LogProgress:
 
 
 class LiveProgress:
-    """A live line on a terminal, for any phase that takes longer than a second."""
+    """A live line on a terminal, for any command that takes longer than a second."""
 
     def __init__(self, stream: TextIO, *, colour: bool) -> None:
         self._console = Console(file=stream, no_color=not colour, highlight=False)
@@ -89,13 +89,13 @@ class LiveProgress:
         self._phase = self._unit = self._note = ""
         self._total: int | None = None
         self._count = 0
-        self._begun = self._shown = 0.0
+        self._begun = time.monotonic()
+        self._shown = 0.0
 
     def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
         """Begin a phase; the same one begun again goes on under the same line."""
         if phase != self._phase:
             self.finish()
-            self._begun = time.monotonic()
         self._phase, self._unit, self._total, self._count, self._note = phase, unit, total, 0, ""
 
     def advance(self, count: int = 1) -> None:
