@@ -45,6 +45,8 @@ class Seen:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are written apart, and each answer would wait 40 ms for the acknowledgement of its head.
+    disable_nagle_algorithm = True
     owner: ScriptedServer
 
     def do_GET(self) -> None:
@@ -172,6 +174,19 @@ def trickle_body(handler: Handler) -> None:
         while not handler.owner.over.wait(0.02):
             handler.connection.sendall(b" ")
     handler.close_connection = True
+
+
+def send_slowly(body: bytes, pieces: int, pause: float) -> Behaviour:
+    """Send a body in equal pieces, with a pause before each."""
+
+    def behave(handler: Handler) -> None:
+        handler.write_head(200, {"Content-Type": "application/octet-stream", "Content-Length": str(len(body))})
+        size = -(-len(body) // pieces)
+        for start in range(0, len(body), size):
+            handler.owner.over.wait(pause)
+            handler.wfile.write(body[start : start + size])
+
+    return behave
 
 
 def cut_body(body: bytes, announced: int | None, content_type: str = "application/octet-stream") -> Behaviour:

@@ -22,6 +22,7 @@ from mistral_server import (
     provider,
     reset,
     scripted,
+    send_slowly,
     text_answer,
     trickle_body,
 )
@@ -32,7 +33,7 @@ from batchspec.core.errors import (
     ProviderRefusedError,
     ProviderUnavailableError,
 )
-from batchspec.mistral.exchange import Timing
+from batchspec.mistral.exchange import BLOCK, Timing
 
 CONTENT = '{"custom_id": "1", "text": "\u2028"}\n'.encode() * 30_000
 BYTES = "application/octet-stream"
@@ -146,6 +147,17 @@ def test_a_download_that_trickles_is_given_up(tmp_path: Path) -> None:
         mistral.download(FILE_ID, tmp_path / "out", Recorder())
     assert len(server.seen) == 2
     assert (tmp_path / "out").read_bytes() == CONTENT
+
+
+def test_a_slow_download_that_moves_may_take_longer_than_a_whole_answer(tmp_path: Path) -> None:
+    content = b"x" * (6 * BLOCK)
+    timing = Timing(connect=5.0, read=5.0, whole=0.6)
+    with (
+        scripted(send_slowly(content, 6, 0.2)) as server,
+        provider(server.url, timing=timing) as mistral,
+    ):
+        assert mistral.download(FILE_ID, tmp_path / "out", Recorder()) == len(content)
+    assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,37 @@ def test_a_refusal_that_comes_before_the_file_was_read_is_heard(tmp_path: Path) 
     assert len(server.seen) == 1
 
 
+def test_a_slow_upload_that_moves_may_take_longer_than_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_slowly(handler: Handler) -> None:
+        left = int(handler.headers["Content-Length"])
+        while left > 0:
+            handler.owner.over.wait(0.1)
+            left -= len(handler.rfile.read(min(left, 2_000_000)))
+        STORED(handler)
+
+    read_slowly.before_the_body = True  # type: ignore[attr-defined]
+    monkeypatch.setattr("batchspec.mistral.client._UPLOAD_ANSWER_SECONDS", 0.9)
+    with scripted(read_slowly) as server, provider(server.url) as mistral:
+        mistral.upload(write(tmp_path, b"x" * 40_000_000), "a.jsonl", Recorder())
+    assert len(server.seen) == 1
+
+
+def test_an_answer_that_comes_before_the_file_was_sent_is_no_upload(tmp_path: Path) -> None:
+    def answer_early(handler: Handler) -> None:
+        STORED(handler)
+        handler.close_connection = True
+
+    answer_early.before_the_body = True  # type: ignore[attr-defined]
+    with (
+        scripted(answer_early) as server,
+        provider(server.url) as mistral,
+        pytest.raises(ProviderError, match=r"answered before a\.jsonl was sent whole"),
+    ):
+        mistral.upload(write(tmp_path, b"x" * 40_000_000), "a.jsonl", Recorder())
+
+
 def test_an_upload_without_permission_is_an_access_error(tmp_path: Path) -> None:
     with scripted(answer(401, {})) as server, provider(server.url) as mistral, pytest.raises(AccessError):
         mistral.upload(write(tmp_path, CONTENT), "a.jsonl", Recorder())
@@ -180,7 +211,10 @@ def test_a_body_begins_anew_after_any_number_of_blocks(size: int, taken: int) ->
         with UploadBody(Path(file.name), "a.jsonl", Recorder()) as body:
             for _ in zip(range(taken), body, strict=False):
                 pass
-            first, second = b"".join(body), b"".join(body)
+            first = b"".join(body)
+            next(iter(body))
+            assert body.sha256 is None
+            second = b"".join(body)
             assert first == second
             assert len(first) == len(body)
             assert content[:size] in first
