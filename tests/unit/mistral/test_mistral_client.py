@@ -15,6 +15,7 @@ from mistral_server import (
     FakeClock,
     Recorder,
     answer,
+    as_port,
     closed_port,
     cut_body,
     garbage,
@@ -59,6 +60,11 @@ def test_connect_takes_key_and_address_from_the_mapping_alone(monkeypatch: pytes
         connect({"MISTRAL_BASE_URL": server.url}, FakeClock())
     with pytest.raises(InvalidInputError):
         connect({"MISTRAL_API_KEY": KEY, "MISTRAL_BASE_URL": "http://example.org"}, FakeClock())
+
+
+def test_the_client_fills_the_port_that_the_commands_know() -> None:
+    with scripted(answer(200, job())) as server, provider(server.url) as mistral:
+        assert as_port(mistral).get_job(JOB_ID) is not None
 
 
 def test_a_prefix_of_the_address_is_kept() -> None:
