@@ -161,6 +161,24 @@ _EXPLANATIONS: tuple[tuple[str, _Words], ...] = (
         "flow mapping",
         _Words("the mapping begun on line {line} is not closed, or a comma is missing", None, "add `}` or `,`"),
     ),
+    (
+        "block node",
+        _Words(
+            "a value cannot begin with {character}",
+            "it closes or separates something that was not begun",
+            "quote the value",
+        ),
+    ),
+    (
+        "unexpected ':'",
+        _Words(
+            "a colon without a space", "a space must follow the colon after a key", "add the space, or quote the text"
+        ),
+    ),
+    (
+        "mapping keys are not allowed",
+        _Words("a value cannot begin with `? `", "YAML keeps the question mark for keys", "quote the value"),
+    ),
     ("flow node", _Words("a value is missing here", None, "give a value, close the bracket, or remove the comma")),
     (
         "block mapping",
@@ -191,7 +209,7 @@ _EXPLANATIONS: tuple[tuple[str, _Words], ...] = (
 
 def explain(problem: Problem, line_text: LineText) -> Finding:
     """Return the finding for a parser's error; `line_text` gives a source line by its number from 1."""
-    special = _tab(problem, line_text) or _colon(problem, line_text) or _after_quotes(problem, line_text)
+    special = _tab(problem, line_text) or _colon(problem, line_text) or _in_block(problem, line_text)
     words = special or _known(problem, line_text)
     mark = problem.begun if words.at_beginning else _last_text(problem, line_text)
     template = _template_mark(problem, line_text)
@@ -233,9 +251,11 @@ def _colon(problem: Problem, line_text: LineText) -> _Words | None:
     )
 
 
-def _after_quotes(problem: Problem, line_text: LineText) -> _Words | None:
+def _in_block(problem: Problem, line_text: LineText) -> _Words | None:
     if "parsing a block" not in problem.context:
         return None
+    if line_text(problem.met.line)[problem.met.column - 1 :].startswith(":"):
+        return _Words("a key is missing before the colon", None, "write a key, or quote the value")
     if not _CLOSED_QUOTES.search(line_text(problem.met.line)[: problem.met.column - 1]):
         return None
     return _Words(
