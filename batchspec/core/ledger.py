@@ -164,8 +164,8 @@ class Ledger(Protocol):
         """Record a job as the provider now tells it."""
         ...
 
-    def jobs_of(self, specs: Sequence[str]) -> Sequence[RecordedJob]:
-        """Return the jobs of these specs, oldest first."""
+    def jobs_of(self, specs: Sequence[str] | None = None) -> Sequence[RecordedJob]:
+        """Return the jobs of these specs, or of all of them, oldest first."""
         ...
 
     def known_job_ids(self, most: int) -> Sequence[str]:
@@ -192,8 +192,8 @@ class Ledger(Protocol):
         """Record an upload, begun (with an empty id) or done."""
         ...
 
-    def forget_file(self, sha256: str) -> None:
-        """Forget an upload that the provider no longer has."""
+    def forget_file(self, file: str) -> None:
+        """Forget an upload, by its SHA-256 or its id, that the provider no longer has."""
         ...
 
     def declared(self, spec: str, custom_ids: Sequence[str]) -> Mapping[str, BodyDigest]:

@@ -90,12 +90,18 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """What creating a job sends. The API takes `timeout_hours` from 1 to 168."""
+    """What creating a job sends: `model` or `agent_id`, uploaded `input_files` or inline `requests`.
+
+    A request is the JSON of one line, `{"custom_id":…,"body":…}`; the API takes at most 10,000 of them inline, and
+    `timeout_hours` from 1 to 168.
+    """
 
     endpoint: str
-    model: str
-    input_files: tuple[str, ...]
-    metadata: Mapping[str, str]
+    model: str | None = None
+    agent_id: str | None = None
+    input_files: tuple[str, ...] = ()
+    requests: tuple[bytes, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
     timeout_hours: int = 24
 
 
@@ -111,6 +117,7 @@ class BatchJob:
     status_text: str
     endpoint: str
     model: str | None = None
+    agent_id: str | None = None
     input_files: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     output_file: str | None = None

@@ -112,6 +112,14 @@ class Provider(Protocol):
         """Ask the provider to cancel a job and return it as it then is."""
         ...
 
+    def delete_file(self, file_id: str) -> bool:
+        """Delete a file; return whether it was there."""
+        ...
+
+    def delete_job(self, job_id: str) -> bool:
+        """Delete a job's record; return whether it was there."""
+        ...
+
     def download(self, file_id: str, destination: Path, progress: Progress) -> int:
         """Stream a file's content into `destination` (written whole or not at all) and return its bytes."""
         ...

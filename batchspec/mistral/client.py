@@ -123,6 +123,24 @@ class MistralProvider:
         path = f"/v1/batch/jobs/{_checked(job_id)}/cancel"
         return read_job(self._json(Call(doing=f"cancel job {job_id}", method="POST", path=path), self._on_wait))
 
+    def delete_file(self, file_id: str) -> bool:
+        """Delete a file; return whether it was there."""
+        return self._delete(f"delete file {file_id}", f"/v1/files/{_checked(file_id)}")
+
+    def delete_job(self, job_id: str) -> bool:
+        """Delete a job's record; return whether it was there. What that does to work under way is nowhere said."""
+        return self._delete(f"delete job {job_id}", f"/v1/batch/jobs/{_checked(job_id)}")
+
+    def _delete(self, doing: str, path: str) -> bool:
+        call = Call(doing=doing, method="DELETE", path=path)
+        return self._transport.send(call, self._on_wait, lambda answer: self._was_there(call, answer))
+
+    def _was_there(self, call: Call, answer: Answer) -> bool:
+        if answer.status == 404 and _is_from_the_api(answer):
+            return False
+        self._require_ok(call, answer)
+        return True
+
     def download(self, file_id: str, destination: Path, progress: Progress) -> int:
         """Stream a file's content into `destination`, mode 0600, written whole or not at all; return its bytes.
 

@@ -5,7 +5,6 @@ What is said over it is the business of `transport`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -63,8 +62,8 @@ class _DeadlineAdapter(requests.adapters.HTTPAdapter):
     def get_connection_with_tls_context(
         self,
         request: requests.PreparedRequest,
-        verify: bool | str | None,
-        proxies: Mapping[str, str] | None = None,
+        verify: bool | str,
+        proxies: dict[str, str] | None = None,
         cert: tuple[str, str] | str | None = None,
     ) -> urllib3.HTTPConnectionPool:
         pool = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)

@@ -35,15 +35,19 @@ def parse_json(body: bytes) -> object:
 
 def write_job_request(request: JobRequest) -> bytes:
     """Return the JSON that creates a job (`CreateBatchJobRequest`)."""
-    return json_text.encode(
-        {
-            "endpoint": request.endpoint,
-            "model": request.model,
-            "input_files": list(request.input_files),
-            "metadata": dict(request.metadata),
-            "timeout_hours": request.timeout_hours,
-        }
-    )
+    fields: dict[str, object] = {"endpoint": request.endpoint, "timeout_hours": request.timeout_hours}
+    if request.agent_id is not None:
+        fields["agent_id"] = request.agent_id
+    else:
+        fields["model"] = request.model
+    if request.metadata:
+        fields["metadata"] = dict(request.metadata)
+    if not request.requests:
+        fields["input_files"] = list(request.input_files)
+        return json_text.encode(fields)
+    # The requests go out as the very bytes that their digests were made of.
+    head = json_text.encode(fields).removesuffix(b"}")
+    return head + b',"requests":[' + b",".join(request.requests) + b"]}"
 
 
 def read_job(value: object) -> BatchJob:
@@ -56,6 +60,7 @@ def read_job(value: object) -> BatchJob:
         status_text=clean(status, 60),
         endpoint=fields.text("endpoint") or "",
         model=fields.text("model") or None,
+        agent_id=fields.text("agent_id") or None,
         input_files=fields.texts("input_files"),
         metadata=_metadata(fields),
         output_file=fields.text("output_file") or None,

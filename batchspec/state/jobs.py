@@ -50,16 +50,17 @@ class Jobs(Tables):
         sql = f"INSERT OR REPLACE INTO job ({_JOB_COLUMNS}) VALUES ({marks(values)})"
         self._database.conn.execute(sql, values)
 
-    def jobs_of(self, specs: Sequence[str]) -> Sequence[RecordedJob]:
-        """Return the jobs of these specs, oldest first."""
+    def jobs_of(self, specs: Sequence[str] | None = None) -> Sequence[RecordedJob]:
+        """Return the jobs of these specs, or of all of them, oldest first."""
         columns = ", ".join(f"job.{name}" for name in _JOB_COLUMNS.split(", "))
         sql = (
             f"SELECT claim.spec, claim.model, claim.phase, {columns} FROM job JOIN claim ON claim.job_id = job.id"
-            f" WHERE claim.spec IN ({marks(specs)}) ORDER BY claim.id"
+            + ("" if specs is None else f" WHERE claim.spec IN ({marks(specs)})")
+            + " ORDER BY claim.id"
         )
         return [
             RecordedJob(job=_job(row), spec=spec, model=model, collected=phase == Phase.COLLECTED)
-            for spec, model, phase, *row in self._rows(sql, list(specs))
+            for spec, model, phase, *row in self._rows(sql, specs or ())
         ]
 
     def known_job_ids(self, most: int) -> Sequence[str]:
@@ -79,10 +80,10 @@ class Jobs(Tables):
             values = [sha256, file.id, file.filename, file.size, file.lines]
             self._database.conn.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)", values)
 
-    def forget_file(self, sha256: str) -> None:
-        """Forget an upload that the provider no longer has."""
+    def forget_file(self, file: str) -> None:
+        """Forget an upload, by its SHA-256 or its id, that the provider no longer has."""
         with transaction(self._database):
-            self._database.conn.execute("DELETE FROM file WHERE sha256 = ?", [sha256])
+            self._database.conn.execute("DELETE FROM file WHERE sha256 = ?1 OR file_id = ?1", [file])
 
 
 def _job(row: Sequence[Any]) -> BatchJob:
