@@ -1,0 +1,261 @@
+"""Templates compiled once for many rows, and what is known of them beforehand: the names they read, their type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import jinja2
+from jinja2 import meta, nodes
+from jinja2.runtime import Undefined
+
+from batchspec.core.diagnostics import did_you_mean
+from batchspec.core.errors import FileProblemError
+from batchspec.core.origin import FileOrigin, Origin, TemplateText
+from batchspec.core.template.bounds import MAX_STEPS, Budget, TooMuchError, bound_text, joined
+from batchspec.core.template.faults import FileMissing, TemplateError, syntax_error, translate
+from batchspec.core.template.sandbox import RowEnvironment, printable
+
+_MAX_CHUNKS = 1_000_000
+_IMPORTING = (nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)
+
+
+class Compiled:
+    """A template that is rendered row by row over names that it shares with others.
+
+    `native` is set for a string that is one lone expression, whose value keeps its type. `constant` is set where no
+    name of the row is read, so that the result is the same for every row.
+    """
+
+    def __init__(
+        self,
+        template: jinja2.Template,
+        origin: Origin,
+        *,
+        native: bool,
+        constant: bool,
+        fresh: bool,
+        budget: Budget,
+        included: Mapping[str, Origin],
+    ) -> None:
+        self.origin = origin
+        self.native = native
+        self.constant = constant
+        self._template = template
+        self._fresh = fresh
+        self._budget = budget
+        self._included = included
+        self._context: Any = None
+        self._names: dict[str, object] | None = None
+
+    def render(self, names: dict[str, object]) -> object:
+        """Return the text, or a lone expression's value. `names` may be one dict, changed between rows.
+
+        Raises TemplateError.
+        """
+        if names is not self._names or self._fresh:
+            # A shared context takes `names` as it is, so that a row is changed in one place for every template.
+            self._context = self._template.new_context(names, shared=True)
+            self._names = names
+        context = self._context
+        self._budget.steps = MAX_STEPS
+        try:
+            chunks = self._template.root_render_func(context)
+            if self.native:
+                for _ in chunks:
+                    pass
+                return _kept(context.vars["result"])
+            return _joined(chunks)
+        except Exception as error:  # noqa: BLE001 - a template can raise anything; one translation for all
+            translate(error, self.origin, self._included)
+        finally:
+            if context.vars:
+                context.vars.clear()
+                context.exported_vars.clear()
+
+
+class ColumnValue(Compiled):
+    """The lone expression `row.name`, by far the commonest: a look-up instead of a template."""
+
+    def __init__(self, compiled: Compiled, column: str) -> None:
+        super().__init__(
+            compiled._template,
+            compiled.origin,
+            native=True,
+            constant=False,
+            fresh=False,
+            budget=compiled._budget,
+            included=compiled._included,
+        )
+        self._column = column
+
+    def render(self, names: dict[str, object]) -> object:
+        """Return the row's value; a missing column is told the way any template tells it."""
+        row: Any = names["row"]
+        try:
+            return row[self._column]
+        except KeyError:
+            return super().render(names)
+
+
+def _kept(value: Any) -> object:
+    """Return a lone expression's value, if it is one that JSON knows."""
+    if isinstance(value, Undefined):
+        value._fail_with_undefined_error()
+    if isinstance(value, str):
+        bound_text(len(value))
+    return printable(value)
+
+
+def _joined(chunks: Iterator[str]) -> str:
+    pieces = list(islice(chunks, _MAX_CHUNKS))
+    if len(pieces) == _MAX_CHUNKS:
+        raise TooMuchError(f"this makes more than {_MAX_CHUNKS:,} pieces of text")
+    return pieces[0] if len(pieces) == 1 else joined(pieces)
+
+
+class TemplateCompiler:
+    """Compiles the templates of one spec.
+
+    `read_text` gives a file that a template includes, by the path as written there; it raises FileProblemError.
+    `names` are the names that templates may read, beside Jinja's own.
+    """
+
+    def __init__(self, read_text: Callable[[str], tuple[str, str]], names: Mapping[str, object]) -> None:
+        self._read_text = read_text
+        self._included: dict[str, FileOrigin] = {}
+        self._names = frozenset(names)
+        self._environment = RowEnvironment(jinja2.FunctionLoader(self._load))
+        self.globals: dict[str, object] = dict(self._environment.globals)
+
+    def compile(self, source: TemplateText) -> Compiled:
+        """Compile one template. Raises TemplateError."""
+        environment = self._environment
+        environment.budget.steps = MAX_STEPS
+        try:
+            tree = environment.parse(source.text)
+            expression = _lone_expression(tree, source.text)
+            self._check_names(tree)
+            reads = self._names_read(tree, frozenset())
+            if expression is not None:
+                target = nodes.Name("result", "store", lineno=expression.lineno)
+                tree = nodes.Template([nodes.Assign(target, expression, lineno=expression.lineno)], lineno=1)
+                tree.set_environment(environment)
+            # Found out before compiling, which changes the tree.
+            fresh = any(True for _ in tree.find_all((nodes.Extends, nodes.Block, nodes.Import, nodes.FromImport)))
+            column = _column_of(expression)
+            code: Any = environment.compile(tree)
+            template = environment.template_class.from_code(environment, code, environment.make_globals(None))
+        except Exception as error:  # noqa: BLE001 - constant expressions are evaluated here and can raise anything
+            translate(error, source.origin, self._included, environment.filters)
+        compiled = Compiled(
+            template,
+            source.origin,
+            native=expression is not None,
+            constant="row" not in reads,
+            fresh=fresh,
+            budget=environment.budget,
+            included=self._included,
+        )
+        return compiled if column is None else ColumnValue(compiled, column)
+
+    def _load(self, path: str) -> tuple[str, str, Callable[[], bool]]:
+        try:
+            text, at = self._read_text(path)
+        except FileProblemError as problem:
+            raise FileMissing(path, problem) from None
+        # An editor ends a file with a newline that its writer did not mean as part of the prompt.
+        text = text.removesuffix("\n").removesuffix("\r")
+        self._included[path] = FileOrigin(path=at, text=text)
+        return text, path, lambda: True
+
+    def _names_read(self, tree: nodes.Template, seen: frozenset[str], at: Origin | None = None) -> set[str]:
+        names = meta.find_undeclared_variables(tree)
+        for node in tree.find_all(_IMPORTING):
+            paths, optional = _imported(node)
+            if paths is None:
+                names.add("row")  # the name of the file is made per row: nothing can be said beforehand
+            for path in paths or ():
+                try:
+                    names |= self._names_read_in(path, seen)
+                except FileMissing as missing:
+                    if not optional:
+                        problem = missing.problem
+                        raise TemplateError(
+                            "include", problem.summary, line=node.lineno, name=path, hint=problem.hint, origin=at
+                        ) from None
+                except TemplateError as error:
+                    if error.code == "template-loop" and error.origin is None:
+                        error.line, error.origin = node.lineno, at
+                    raise
+        return names
+
+    def _names_read_in(self, path: str, seen: frozenset[str]) -> set[str]:
+        if path in seen:
+            raise TemplateError("template-loop", f"`{path}` includes itself", name=path)
+        text = self._load(path)[0]
+        origin = self._included[path]
+        try:
+            tree = self._environment.parse(text, name=path)
+        except jinja2.TemplateSyntaxError as error:
+            raise syntax_error(error, origin, self._environment.filters) from None
+        return self._names_read(tree, seen | {path}, origin)
+
+    def _check_names(self, tree: nodes.Template) -> None:
+        """Refuse a name that nobody gives. Included files are left to their rendering: the includer may give it."""
+        unknown = sorted(meta.find_undeclared_variables(tree) - self._names - set(self._environment.globals))
+        for name in unknown:
+            if _may_be_missing(tree, name):
+                continue
+            line = next(found.lineno for found in tree.find_all(nodes.Name) if found.name == name)
+            hint = did_you_mean(name, self._names)
+            raise TemplateError("undefined-name", f"`{name}` is not defined", line=line, name=name, hint=hint)
+
+
+def _imported(node: nodes.Node) -> tuple[list[str] | None, bool]:
+    """Return the paths that a node includes, None where they are made per row; and whether it does without them."""
+    assert isinstance(node, nodes.Include | nodes.Extends | nodes.Import | nodes.FromImport)
+    optional = isinstance(node, nodes.Include) and node.ignore_missing
+    named = node.template
+    if isinstance(named, nodes.Const) and isinstance(named.value, str):
+        return [named.value], optional
+    if isinstance(named, nodes.List | nodes.Tuple):
+        consts = [item.value for item in named.items if isinstance(item, nodes.Const) and isinstance(item.value, str)]
+        return (consts if len(consts) == len(named.items) else None), True
+    return None, optional
+
+
+def _may_be_missing(tree: nodes.Template, name: str) -> bool:
+    """Tell whether the template itself asks if the name is there: `x is defined`, `x | default(…)`."""
+    for test in tree.find_all(nodes.Test):
+        if test.name in {"defined", "undefined"} and isinstance(test.node, nodes.Name) and test.node.name == name:
+            return True
+    return any(
+        found.name in {"default", "d"} and isinstance(found.node, nodes.Name) and found.node.name == name
+        for found in tree.find_all(nodes.Filter)
+    )
+
+
+def _lone_expression(tree: nodes.Template, text: str) -> nodes.Expr | None:
+    if len(tree.body) != 1 or not (text.startswith("{{") and text.endswith("}}")):
+        return None
+    output = tree.body[0]
+    if not isinstance(output, nodes.Output) or len(output.nodes) != 1:
+        return None
+    node = output.nodes[0]
+    return None if isinstance(node, nodes.TemplateData) else node
+
+
+def _column_of(expression: nodes.Expr | None) -> str | None:
+    if isinstance(expression, nodes.Getattr) and isinstance(expression.node, nodes.Name):
+        return expression.attr if expression.node.name == "row" else None
+    if (
+        isinstance(expression, nodes.Getitem)
+        and isinstance(expression.node, nodes.Name)
+        and expression.node.name == "row"
+        and isinstance(expression.arg, nodes.Const)
+        and isinstance(expression.arg.value, str)
+    ):
+        return expression.arg.value
+    return None
