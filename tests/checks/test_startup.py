@@ -1,0 +1,53 @@
+"""What a run imports: asking for help must not pay for templates, HTTP, SQLite or a terminal's display."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = frozenset(
+    {"jinja2", "jsonschema", "referencing", "requests", "urllib3", "sqlite_utils", "werkzeug", "rich", "yaml"}
+)
+_PROGRAM = """
+import json, sys
+from batchspec.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+def imported_by(*arguments: str, cwd: Path = ROOT) -> set[str]:
+    """Return the names of all modules that a run of the command line has imported."""
+    told = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout
+    return set(json.loads(told.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("apply", "--help")], ids=" ".join)
+def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert imported_by(*arguments) & HEAVY == set()
+
+
+def test_validate_imports_neither_http_nor_a_server(tmp_path: Path) -> None:
+    spec = 'batchspec: 1\nname: demo\nmodel: m\ninputs: [{a: "1"}]\nprompt: "{{ row.a }}"\n'
+    (tmp_path / "demo.batchspec.yaml").write_text(spec, encoding="utf-8")
+    imported = imported_by("validate", "--quiet", cwd=tmp_path)
+    assert {"yaml", "jinja2"} <= imported
+    assert imported & {"requests", "urllib3", "werkzeug"} == set()
