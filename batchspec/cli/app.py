@@ -15,6 +15,7 @@ from batchspec.cli.converging import apply, plan, status, wait
 from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.offline import emulator, init, render, results, schema, validate
 from batchspec.cli.options import shared
+from batchspec.cli.remote import cancel, gc, jobs
 from batchspec.cli.running import Run
 from batchspec.core.errors import BatchspecError, ExitCode
 
@@ -75,5 +76,5 @@ def main(run: Run, /, **given: Any) -> None:
     run.given = {key: value for key, value in given.items() if value is not None}
 
 
-for _command in (init, validate, render, plan, apply, status, wait, results, schema, emulator):
+for _command in (init, validate, render, plan, apply, status, wait, results, cancel, jobs, gc, schema, emulator):
     main.add_command(_command)

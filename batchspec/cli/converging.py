@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from batchspec.cli.asking import ask
 from batchspec.cli.console import Console
 from batchspec.cli.options import JSON, PATHS, Duration, read_duration, shared
 from batchspec.cli.running import Run
-from batchspec.core.errors import ExitCode, NotApprovedError
+from batchspec.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from batchspec.core.planning import Plan
@@ -118,7 +118,7 @@ def apply(
             wanted,
             world=world,
             provider=wiring.require(world),
-            approve=_approver(console, yes=yes, again=sys.argv[1:]),
+            approve=_approver(console, yes=yes),
         )
     if as_json:
         console.document(applied_document(applied))
@@ -131,23 +131,14 @@ def apply(
     return ExitCode.ROWS_FAILED if applied.status.plan.total(Action.FAILED) else ExitCode.DONE
 
 
-def _approver(console: Console, *, yes: bool, again: Sequence[str]) -> Callable[[Plan], None]:
+def _approver(console: Console, *, yes: bool) -> Callable[[Plan], None]:
+    from batchspec.report.style import plural
     from batchspec.report.text import plan_text
 
     def approve(plan: Plan) -> None:
         if not console.json:
             console.out(plan_text(plan, console.out_style(), console.relative) + "\n")
-        if yes:
-            return
-        if console.json or not console.can_ask:
-            command = " ".join(["batchspec", *again, "--yes"])
-            raise NotApprovedError(
-                f"{plan.sends:,} requests would be sent, and nobody can be asked here",
-                why="sending costs money, so it wants a yes",
-                hint=f"run `{command}`",
-            )
-        if not click.confirm("Send them?", default=False):
-            raise NotApprovedError("nothing was sent", hint="run `batchspec apply` again when it is to be sent")
+        ask(console, f"send {plural(plan.sends, 'request')}", yes=yes)
 
     return approve
 

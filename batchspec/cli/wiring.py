@@ -56,6 +56,25 @@ def open_project(paths: Sequence[Path], options: Options) -> Project:
     )
 
 
+def open_settings(options: Options) -> Project:
+    """Open the project around the current folder, for a command that is about no spec in particular."""
+    root = find_root(Path.cwd(), options.project)
+    files = RootedFiles(root)
+    settings = load_settings(files)
+    return Project(root=root, settings=settings, files=files, paths=(), state=_state_path(root, settings, options))
+
+
+@contextmanager
+def open_provider(project: Project, options: Options, console: Console, interrupts: Interrupts) -> Iterator[Provider]:
+    """Open the provider alone, without a state. Raises AccessError where there is no key."""
+    with ExitStack() as stack:
+        progress = console.progress()
+        stack.callback(progress.finish)
+        provider = _provider(stack, project, options, console, interrupts, progress.note, needed=True)
+        assert provider is not None, "without a key an error is raised"
+        yield provider
+
+
 def _start(paths: Sequence[Path]) -> Path:
     if not paths:
         return Path.cwd()

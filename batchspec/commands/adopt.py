@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from batchspec.commands.collect import collect
 from batchspec.commands.world import Notes, World
 from batchspec.core.canonical import RequestIdentity
-from batchspec.core.errors import ProviderRefusedError
+from batchspec.core.errors import ProviderRefusedError, UnresolvedError
 from batchspec.core.ledger import ClaimLine, ClaimRequest
-from batchspec.core.lines import LineError, read_request_lines
-from batchspec.core.model import BatchJob
+from batchspec.core.lines import LineError, read_request_lines, request_of_inline
+from batchspec.core.model import AGENT_PREFIX, BatchJob
+from batchspec.core.outcomes import ResultLineError, read_result_line
 from batchspec.core.ports import Provider
 from batchspec.core.protocol import PROJECT, SHARD, SPEC
 
@@ -37,45 +38,69 @@ def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Counter[tup
 
 def _adopt(job: BatchJob, world: World, provider: Provider, notes: Notes) -> int:
     shard = job.metadata.get(SHARD)
-    if shard is None or job.model is None or len(job.input_files) != 1:
+    model = job.model or (AGENT_PREFIX + job.agent_id if job.agent_id else None)
+    if shard is None or model is None:
         notes.add(f"job {job.id} bears this project's mark but is not of this program's making; it is left alone")
         return 0
-    path = world.downloads / f"{job.id}.input.jsonl"
+    identity = RequestIdentity(job.endpoint, model)
     with ExitStack() as cleanup:
-        cleanup.callback(path.unlink, missing_ok=True)
+        paths = [world.downloads / f"{job.id}.{number}.jsonl" for number in range(max(1, len(job.input_files)))]
+        for path in paths:
+            cleanup.callback(path.unlink, missing_ok=True)
         try:
-            size = provider.download(job.input_files[0], path, world.progress)
-            count = sum(1 for _ in _claim_lines(path, job))
+            _fetch(job, paths, world, provider)
+            lines = _answered if not job.input_files else _asked
+            count = sum(1 for _ in lines(paths, identity))
         except ProviderRefusedError as error:
             if error.status != 404:
                 raise
             notes.add(f"job {job.id}: its input file is gone, so its requests cannot be known again")
             return 0
-        except LineError as error:
-            notes.add(f"job {job.id}: its input file is not of this program's making ({error}); it is left alone")
+        except (LineError, ResultLineError) as error:
+            notes.add(f"job {job.id}: its requests are not of this program's making ({error}); it is left alone")
             return 0
         request = ClaimRequest(
-            shard=shard,
-            spec=job.metadata.get(SPEC, ""),
-            endpoint=job.endpoint,
-            model=job.model,
-            requests=count,
-            file_sha256="",
-            file_bytes=size,
+            shard=shard, spec=job.metadata.get(SPEC, ""), endpoint=job.endpoint, model=model, requests=count
         )
-        adopted = world.ledger.adopt(request, _claim_lines(path, job), job, world.clock.now())
+        adopted = world.ledger.adopt(request, lines(paths, identity), job, world.clock.now())
     if adopted is None:
         return 0
     claim, taken = adopted
     if job.status.ended:
         # At once, since a later job may hold the same requests again: those that failed in this one.
         collect(claim, job, world=world, provider=provider, notes=notes)
-    notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {job.model})")
+    notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {model})")
     return taken
 
 
-def _claim_lines(path: Path, job: BatchJob) -> Iterator[ClaimLine]:
-    identity = RequestIdentity(job.endpoint, job.model or "")
-    with path.open("rb") as stream:
-        for line in read_request_lines(stream):
-            yield ClaimLine(line.custom_id, identity.digest(line.body))
+def _fetch(job: BatchJob, paths: Sequence[Path], world: World, provider: Provider) -> None:
+    """Bring in what tells a job's requests: its input files, or the answers of one that was sent without files."""
+    for path, file_id in zip(paths, job.input_files, strict=False):
+        provider.download(file_id, path, world.progress)
+    if not job.input_files:
+        if not job.status.ended:
+            raise UnresolvedError(
+                f"job {job.id} of this project still runs, and this state does not know its requests",
+                why="the requests of an inline job are known again by its answers alone",
+                hint=f"run again when job {job.id} has ended; nothing is sent before",
+            )
+        paths[0].write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
+
+
+def _asked(paths: Sequence[Path], identity: RequestIdentity) -> Iterator[ClaimLine]:
+    for path in paths:
+        with path.open("rb") as stream:
+            for line in read_request_lines(stream):
+                yield ClaimLine(line.custom_id, identity.digest(line.body))
+
+
+def _answered(paths: Sequence[Path], identity: RequestIdentity) -> Iterator[ClaimLine]:
+    del identity  # an inline custom_id is the request's identity already
+    for path in paths:
+        with path.open("rb") as stream:
+            for line in stream:
+                custom_id = read_result_line(line).custom_id
+                digest = request_of_inline(custom_id)
+                if digest is None:
+                    raise LineError(f"the custom_id {custom_id[:60]!r} stands for no request")
+                yield ClaimLine(custom_id, digest)

@@ -78,6 +78,11 @@ def _read_whole(
 def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStack) -> _Reading:
     state = hashlib.sha256()
     files = []
+    if not (job.input_files or job.output_file or job.error_file):
+        path = world.downloads / f"{job.id}.outputs.jsonl"
+        cleanup.callback(path.unlink, missing_ok=True)
+        path.write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
+        return _Reading(files=[path], fingerprint=hashlib.sha256(path.read_bytes()).hexdigest())
     for kind, file_id in (("output", job.output_file), ("error", job.error_file)):
         if file_id is None:
             continue

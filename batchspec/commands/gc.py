@@ -12,9 +12,10 @@ from batchspec.core.ports import Provider
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftovers:
-    """What may go: `files` as (id, what it is, job), and the `jobs` whose records go with them."""
+    """What may go: `files` as (id, what it is, job), which leaves the `emptied` jobs without any; and whole `jobs`."""
 
     files: tuple[tuple[str, str, str], ...]
+    emptied: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -38,14 +39,19 @@ def leftovers(world: World, *, older_than: float, with_jobs: bool) -> Leftovers:
     recorded = world.ledger.jobs_of()
     needed = {file for each in recorded if not each.collected for file in each.job.input_files}
     until = world.clock.now() - older_than
-    ended = [each.job for each in recorded if each.collected and _ended_at(each.job) <= until]
+    ended = [each for each in recorded if each.collected and _ended_at(each.job) <= until]
     files: dict[str, tuple[str, str, str]] = {}
-    for job in ended:
+    for each in ended:
+        if each.files_deleted:
+            continue
+        job = each.job
         outputs = ((job.output_file, "output"), (job.error_file, "errors"))
         for file, kind in (*((file, "input") for file in job.input_files), *outputs):
             if file is not None and file not in needed:
                 files.setdefault(file, (file, kind, job.id))
-    return Leftovers(files=tuple(files.values()), jobs=tuple(job.id for job in ended) if with_jobs else ())
+    jobs = tuple(each.job.id for each in ended if not each.deleted) if with_jobs else ()
+    emptied = tuple(each.job.id for each in ended if not each.files_deleted)
+    return Leftovers(files=tuple(files.values()), emptied=emptied, jobs=jobs)
 
 
 def _ended_at(job: BatchJob) -> float:
@@ -58,17 +64,22 @@ def collect_garbage(
     """Delete what was found. `approve` is shown it first, and raises NotApprovedError to decline."""
     if found:
         approve(found)
+    ledger = world.ledger
     gone = missing = 0
     for file, _, _ in found.files:
         world.stop()
         # Forgotten first: a file that is gone and still on record would be asked for by the next job.
-        world.ledger.forget_file(file)
+        ledger.forget_file(file)
         world.checkpoint("gc:before-delete")
         there = provider.delete_file(file)
         gone, missing = gone + there, missing + (not there)
+    for job in found.emptied:
+        ledger.mark_deleted(job, world.clock.now(), record=False)
     deleted = 0
     for job in found.jobs:
         world.stop()
+        ledger.mark_deleted(job, world.clock.now(), record=True)
+        world.checkpoint("gc:before-delete")
         there = provider.delete_job(job)
         deleted, missing = deleted + there, missing + (not there)
     return Collected(files=gone, jobs=deleted, missing=missing)

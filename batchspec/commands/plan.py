@@ -15,7 +15,8 @@ from batchspec.core.model import RequestDigest
 from batchspec.core.planning import Action, PendingShard, Plan, SpecPlan, VariantPlan, decide, reason
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
 from batchspec.core.rendering import RenderedRow
-from batchspec.core.sharding import CountingWriter, CutShard, ShardCutter
+from batchspec.core.sharding import CountingWriter, CutShard, ShardCutter, goes_inline, inline_limits
+from batchspec.core.spec import Submit
 
 Adopted = Mapping[tuple[str, str], int]
 """How many requests of each (spec, model) this command has adopted."""
@@ -93,7 +94,9 @@ class _SpecPlanner:
         self._changed = self._models_before != frozenset(spec.models)
         self._rows = 0
         self._shards: list[PendingShard] = []
-        self._cutter = ShardCutter(spec.models, spec.limits, begin)
+        inline = spec.submit is Submit.INLINE
+        limits = inline_limits(spec.limits) if inline else spec.limits
+        self._cutter = ShardCutter(spec.models, limits, begin, one_part=inline)
 
     def add(self, chunk: DesiredChunk) -> None:
         """Decide about a chunk's requests, and put the lines that are to be sent into their shards."""
@@ -148,20 +151,13 @@ class _SpecPlanner:
             self._variants[model].reasons[why] += 1
 
     def _keep(self, cut: CutShard) -> None:
-        if not cut.file.lines:
-            return
+        spec = self._spec
+        inline = goes_inline(spec.submit, cut)
         for model in cut.models:
             self._variants[model].jobs += 1
-            self._variants[model].bytes += cut.file.size
+            self._variants[model].bytes += cut.size
             self._shards.append(
-                PendingShard(
-                    spec=self._spec.name,
-                    endpoint=self._spec.endpoint,
-                    model=model,
-                    file_sha256=cut.file.sha256,
-                    requests=cut.file.lines,
-                    bytes=cut.file.size,
-                )
+                PendingShard(spec=spec.name, endpoint=spec.endpoint, model=model, parts=cut.parts, inline=inline)
             )
 
     def finish(self) -> PlannedSpec:

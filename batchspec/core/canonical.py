@@ -16,6 +16,9 @@ from batchspec.core.model import BodyDigest, RequestDigest
 TAG = b"batchspec/1"
 """Version of the digest's algorithm; part of every request's digest."""
 
+REQUEST_DIGEST_BYTES = 16
+"""The length of a request's identity."""
+
 Pointer = tuple[str | int, ...]
 
 _ANY_INDEX = -1
@@ -27,7 +30,6 @@ _ORDERED_PLACES: tuple[Pointer, ...] = (
     ("document_annotation_format", "json_schema", "schema"),
 )
 _LONGEST_EXACT_FLOAT = 2.0**53
-_REQUEST_DIGEST_BYTES = 16
 _DEFAULT_ID_DIGITS = 24
 
 
@@ -151,7 +153,7 @@ class RequestIdentity:
         """Return the identity of the request with this body."""
         state = self._state.copy()
         state.update(body)
-        return RequestDigest(state.digest()[:_REQUEST_DIGEST_BYTES])
+        return RequestDigest(state.digest()[:REQUEST_DIGEST_BYTES])
 
 
 def shard_digest(endpoint: str, model: str, requests: Iterable[RequestDigest]) -> str:

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from batchspec.core.model import BatchJob, BodyDigest, JobRequest, RemoteFile, RequestDigest
 from batchspec.core.outcomes import Outcome
+from batchspec.core.ports import SpooledFile
 
 
 class RequestStatus(IntEnum):
@@ -55,15 +56,14 @@ class ClaimLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """What a claim is to hold: one shard of one spec and model, its file already spooled under its SHA-256."""
+    """What a claim is to hold: one shard of one spec and model, its parts already spooled under their SHA-256."""
 
     shard: str
     spec: str
     endpoint: str
     model: str
     requests: int
-    file_sha256: str
-    file_bytes: int
+    parts: tuple[SpooledFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +77,9 @@ class Claim:
     endpoint: str
     model: str
     requests: int
-    file_sha256: str
-    file_bytes: int
     phase: Phase
     claimed_at: float
     sending_at: float | None = None
-    file_id: str | None = None
     job_id: str | None = None
 
 
@@ -132,8 +129,8 @@ class Ledger(Protocol):
         """
         ...
 
-    def mark_uploaded(self, claim_id: int, file_id: str) -> None:
-        """Record the input file's id."""
+    def mark_uploaded(self, claim_id: int, file_ids: Sequence[str]) -> None:
+        """Record the input files' ids, in the order of the parts."""
         ...
 
     def mark_sending(self, claim_id: int, now: float) -> None:
@@ -169,7 +166,11 @@ class Ledger(Protocol):
         ...
 
     def known_job_ids(self, most: int) -> Sequence[str]:
-        """Return the ids of the jobs recorded last."""
+        """Return the ids of the jobs recorded last, but for those that were deleted."""
+        ...
+
+    def mark_deleted(self, job_id: str, now: float, *, record: bool) -> None:
+        """Record that a job's files, or with `record` the job itself, were deleted at the provider."""
         ...
 
     def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
@@ -231,12 +232,14 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedJob:
-    """A job as last seen, with the claim that it belongs to."""
+    """A job as last seen, with the claim that it belongs to, and what of it was deleted at the provider."""
 
     job: BatchJob
     spec: str
     model: str
     collected: bool
+    files_deleted: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from batchspec.core.canonical import CanonicalError, body_digest, canonical
+from batchspec.core.canonical import REQUEST_DIGEST_BYTES, CanonicalError, RequestIdentity, body_digest, canonical
 from batchspec.core.json_text import JsonError, encode_string, parse
-from batchspec.core.model import BodyDigest
+from batchspec.core.model import BodyDigest, RequestDigest
 
 _HEAD = b'{"custom_id":'
 _MIDDLE = b',"body":'
@@ -76,3 +76,29 @@ def read_spooled_lines(stream: Iterable[bytes]) -> Iterator[RequestLine]:
         custom_id = parse(found[1])
         assert isinstance(custom_id, str)
         yield RequestLine(custom_id, body_digest(found[2]))
+
+
+def inline_custom_id(request: RequestDigest) -> str:
+    """Return the custom_id of a request that is sent in the job itself.
+
+    The provider never gives an inline job's requests back, only their answers: so each must say which request it is.
+    """
+    return request.hex()
+
+
+def request_of_inline(custom_id: str) -> RequestDigest | None:
+    """Return the request that an inline custom_id stands for; None where it is of another making."""
+    try:
+        digest = bytes.fromhex(custom_id)
+    except ValueError:
+        return None
+    return RequestDigest(digest) if len(digest) == REQUEST_DIGEST_BYTES and digest.hex() == custom_id else None
+
+
+def as_inline_request(line: bytes, identity: RequestIdentity) -> bytes:
+    """Return a spooled line as a request of an inline job, its body's bytes unchanged. Raises LineError."""
+    found = _WRITTEN.fullmatch(line)
+    if found is None:
+        raise LineError("not as this program writes it")
+    digest = identity.digest(body_digest(found[2]))
+    return request_line(inline_custom_id(digest), found[2]).rstrip(b"\n")

@@ -31,6 +31,10 @@ ENDPOINTS = (
 """Every endpoint that Mistral's batch API takes (its OpenAPI document, `ApiEndpoint`)."""
 
 
+AGENT_PREFIX = "agent:"
+"""Where a model is named, an agent stands as this and its id; no model's name begins so."""
+
+
 class InputRow(NamedTuple):
     """One row of input: its columns, and the file and line (from 1) where it begins."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from batchspec.core.ledger import Recorded, RequestStatus
+from batchspec.core.ports import SpooledFile
 
 
 class Action(StrEnum):
@@ -71,14 +72,26 @@ class VariantPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingShard:
-    """A spooled file that is to become a job: lines of one spec for one model."""
+    """Spooled files that are to become a job: lines of one spec for one model, or for one agent.
+
+    `inline` is whether they go in the job itself instead of in uploaded files; then there is one part.
+    """
 
     spec: str
     endpoint: str
     model: str
-    file_sha256: str
-    requests: int
-    bytes: int
+    parts: tuple[SpooledFile, ...]
+    inline: bool = False
+
+    @property
+    def requests(self) -> int:
+        """How many lines the parts hold."""
+        return sum(part.lines for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """How large the parts are together."""
+        return sum(part.size for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

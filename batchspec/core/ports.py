@@ -112,6 +112,10 @@ class Provider(Protocol):
         """Ask the provider to cancel a job and return it as it then is."""
         ...
 
+    def outputs(self, job_id: str) -> Sequence[bytes]:
+        """Return the answers of a job that was sent without files: the JSON of a result line each."""
+        ...
+
     def delete_file(self, file_id: str) -> bool:
         """Delete a file; return whether it was there."""
         ...

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from batchspec.core.ledger import Claim, Phase
-from batchspec.core.model import BatchJob, JobRequest
+from batchspec.core.model import AGENT_PREFIX, BatchJob, JobRequest
 
 PROJECT, SHARD, TRY, SPEC, COUNT = "bspec_project", "bspec_shard", "bspec_try", "bspec_spec", "bspec_n"
 """The metadata by which a job is known again. Users' own keys may not begin with `bspec_`."""
@@ -21,10 +22,18 @@ LOOK_BACK_SECONDS = 600.0
 """How much earlier than the claim jobs are looked for, since two machines' clocks differ."""
 
 
+class Payload(NamedTuple):
+    """A job's requests: the ids of uploaded `files`, or the JSON of each of the `requests` themselves."""
+
+    files: tuple[str, ...] = ()
+    requests: tuple[bytes, ...] = ()
+
+
 def job_request(
-    claim: Claim, project_id: str, file_id: str, metadata: Mapping[str, str], timeout_hours: int
+    claim: Claim, project_id: str, payload: Payload, metadata: Mapping[str, str], timeout_hours: int
 ) -> JobRequest:
     """Return what creates the job of a claim, recognisable ever after."""
+    agent = claim.model.removeprefix(AGENT_PREFIX) if claim.model.startswith(AGENT_PREFIX) else None
     marks = {
         PROJECT: project_id,
         SHARD: claim.shard,
@@ -34,8 +43,10 @@ def job_request(
     }
     return JobRequest(
         endpoint=claim.endpoint,
-        model=claim.model,
-        input_files=(file_id,),
+        model=claim.model if agent is None else None,
+        agent_id=agent,
+        input_files=payload.files,
+        requests=payload.requests,
         metadata=dict(metadata) | marks,
         timeout_hours=timeout_hours,
     )

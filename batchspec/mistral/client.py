@@ -28,7 +28,7 @@ from batchspec.mistral.listing import PAGE_SIZE, every_page
 from batchspec.mistral.retry import Note, PassingError
 from batchspec.mistral.transport import Transport
 from batchspec.mistral.upload import UploadBody
-from batchspec.mistral.wire import Page, read_file, read_job, read_page
+from batchspec.mistral.wire import Page, read_file, read_job, read_outputs, read_page
 
 _ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:~-]{1,200}", re.ASCII)
 
@@ -122,6 +122,16 @@ class MistralProvider:
         """Ask the provider to cancel a job and return it as it then is."""
         path = f"/v1/batch/jobs/{_checked(job_id)}/cancel"
         return read_job(self._json(Call(doing=f"cancel job {job_id}", method="POST", path=path), self._on_wait))
+
+    def outputs(self, job_id: str) -> Sequence[bytes]:
+        """Return an inline job's answers as result lines, at most 10,000; none where none are given."""
+        call = Call(
+            doing=f"read the answers of job {job_id}",
+            method="GET",
+            path=f"/v1/batch/jobs/{_checked(job_id)}",
+            query=(("inline", "true"),),
+        )
+        return [json_text.encode(line) for line in read_outputs(self._json(call, self._on_wait))]
 
     def delete_file(self, file_id: str) -> bool:
         """Delete a file; return whether it was there."""

@@ -76,6 +76,11 @@ def read_job(value: object) -> BatchJob:
     )
 
 
+def read_outputs(value: object) -> tuple[object, ...]:
+    """Read the answers that a job holds itself when it is asked for with `inline=true`."""
+    return _Fields("batch job", value).items("outputs") or ()
+
+
 def read_file(value: object) -> RemoteFile:
     """Read a file. Raises ProviderError that names the field which is wrong."""
     fields = _Fields("file", value)

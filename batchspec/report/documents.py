@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from batchspec.commands.apply import Applied
+from batchspec.commands.jobs import ListedJob
 from batchspec.commands.results import Output
 from batchspec.commands.status import Status
 from batchspec.commands.validate import Validation
 from batchspec.core.ledger import RecordedJob
+from batchspec.core.model import BatchJob
 from batchspec.core.planning import Action, Plan, VariantPlan
 from batchspec.report.diagnostics import diagnostic_json
 
@@ -78,17 +80,29 @@ def status_document(status: Status) -> Document:
 
 
 def _job(each: RecordedJob) -> Document:
-    job = each.job
+    return _job_fields(each.job) | {"spec": each.spec, "model": each.model}
+
+
+def _job_fields(job: BatchJob) -> Document:
     return {
         "id": job.id,
         "status": job.status_text,
-        "spec": each.spec,
-        "model": each.model,
+        "endpoint": job.endpoint,
+        "model": job.model,
+        "agent_id": job.agent_id,
         "total_requests": job.total_requests,
         "succeeded_requests": job.succeeded_requests,
         "failed_requests": job.failed_requests,
         "created_at": job.created_at,
         "completed_at": job.completed_at,
+    }
+
+
+def jobs_document(found: Iterable[ListedJob]) -> Document:
+    """Return the document of `jobs --json`."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "jobs": [_job_fields(each.job) | {"spec": each.spec, "metadata": dict(each.job.metadata)} for each in found],
     }
 
 

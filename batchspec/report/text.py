@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 
 from batchspec.commands.apply import Applied
+from batchspec.commands.cancel import Cancelled
+from batchspec.commands.gc import Collected, Leftovers
 from batchspec.commands.init import Initialised
+from batchspec.commands.jobs import ListedJob
 from batchspec.commands.results import Output
 from batchspec.commands.status import Status
 from batchspec.core.ledger import RecordedJob
+from batchspec.core.model import BatchJob
 from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
 from batchspec.report.safe_text import safe
 from batchspec.report.style import Style, plural, size
@@ -85,14 +90,56 @@ def status_text(status: Status, style: Style, relative: Relative) -> str:
 
 def _jobs_text(jobs: Sequence[RecordedJob], style: Style) -> str:
     rows = [("job", "status", "spec", "model", "done", "failed", "of")]
-    for each in jobs:
-        job = each.job
-        done = f"{job.succeeded_requests:,}"
-        counts = (done, f"{job.failed_requests:,}", f"{job.total_requests:,}")
-        rows.append((job.id, safe(job.status_text), safe(each.spec), safe(each.model), *counts))
+    rows += [
+        (each.job.id, safe(each.job.status_text), safe(each.spec), safe(each.model), *_counts(each.job))
+        for each in jobs
+    ]
+    return _table(rows, style)
+
+
+def _counts(job: BatchJob) -> tuple[str, str, str]:
+    return (f"{job.succeeded_requests:,}", f"{job.failed_requests:,}", f"{job.total_requests:,}")
+
+
+def _table(rows: Sequence[tuple[str, ...]], style: Style) -> str:
+    """Return rows in aligned columns, the first of them the heading."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([style(lines[0], "dim"), *lines[1:]])
+
+
+def jobs_text(found: Sequence[ListedJob], style: Style) -> str:
+    """Return the provider's jobs, those of this project with their spec."""
+    if not found:
+        return "no jobs"
+    rows = [("job", "created", "status", "endpoint", "model", "spec", "done", "failed", "of")]
+    for each in found:
+        job = each.job
+        created = datetime.fromtimestamp(job.created_at, UTC).strftime("%Y-%m-%d %H:%M")
+        names = (safe(job.model or job.agent_id or "-"), safe(each.spec or "-"))
+        rows.append((job.id, created, safe(job.status_text), safe(job.endpoint), *names, *_counts(job)))
+    return _table(rows, style)
+
+
+def cancelled_text(cancelled: Cancelled, style: Style) -> str:
+    """Return the jobs that were asked to stop, and what they answered."""
+    if not cancelled.jobs:
+        return "nothing is in flight"
+    lines = [f"{style('h', 'yellow')} {job}  {safe(status)}" for job, status in cancelled.jobs.items()]
+    lines.append(f"{plural(len(cancelled.jobs), 'job')} asked to stop; `batchspec status` shows how they end")
+    return "\n".join(lines)
+
+
+def leftovers_text(found: Leftovers, style: Style) -> str:
+    """Return what is about to be deleted."""
+    rows = [("file", "what", "job"), *found.files, *((job, "job", job) for job in found.jobs)]
+    return _table(rows, style)
+
+
+def garbage_text(gone: Collected) -> str:
+    """Return what was deleted."""
+    missing = f"; {gone.missing:,} were not there any more" if gone.missing else ""
+    return f"deleted {plural(gone.files, 'file')} and {plural(gone.jobs, 'job')} at the provider{missing}"
 
 
 def _status_summary(status: Status, style: Style) -> str:

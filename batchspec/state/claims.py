@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from batchspec.core.ledger import Claim, ClaimConflictError, ClaimLine, ClaimRequest, Phase
@@ -10,10 +11,7 @@ from batchspec.state.database import transaction
 from batchspec.state.jobs import Jobs
 from batchspec.state.tables import BULK, OPEN, chunks, marks
 
-_CLAIM_COLUMNS = (
-    "id, shard, attempt, spec, endpoint, model, requests, file_sha256, file_bytes, phase, claimed_at, sending_at,"
-    " file_id, job_id"
-)
+_CLAIM_COLUMNS = "id, shard, attempt, spec, endpoint, model, requests, phase, claimed_at, sending_at, job_id"
 
 
 class Claims(Jobs):
@@ -40,14 +38,13 @@ class Claims(Jobs):
             request.endpoint,
             request.model,
             request.requests,
-            request.file_sha256,
-            request.file_bytes,
+            json.dumps(request.parts),
             now,
             request.shard,
         ]
         cursor = self._database.conn.execute(
-            "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, file_sha256, file_bytes, phase,"
-            " claimed_at) SELECT ?, coalesce(max(attempt), 0) + 1, ?, ?, ?, ?, ?, ?, 'claimed', ?"
+            "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, parts, phase,"
+            " claimed_at) SELECT ?, coalesce(max(attempt), 0) + 1, ?, ?, ?, ?, ?, 'claimed', ?"
             " FROM claim WHERE shard = ?",
             values,
         )
@@ -82,18 +79,18 @@ class Claims(Jobs):
             for chunk in chunks(lines, BULK):
                 taken += self._claim_chunk(claim_id, first, chunk)
                 first += len(chunk)
-            changes = "phase = 'created', job_id = ?, file_id = ?"
-            self._set_phase(claim_id, changes, [job.id, job.input_files[0]], OPEN)
+            changes = "phase = 'created', job_id = ?, file_ids = ?"
+            self._set_phase(claim_id, changes, [job.id, json.dumps(job.input_files)], OPEN)
             self._write_job(claim_id, job)
         return self._claims("WHERE id = ?", [claim_id])[0], taken
 
-    def mark_uploaded(self, claim_id: int, file_id: str) -> None:
-        """Record the input file's id."""
-        self._step(claim_id, "phase = 'uploaded', file_id = ?", [file_id], ("claimed",))
+    def mark_uploaded(self, claim_id: int, file_ids: Sequence[str]) -> None:
+        """Record the input files' ids, in the order of the parts."""
+        self._step(claim_id, "phase = 'uploaded', file_ids = ?", [json.dumps(list(file_ids))], ("claimed",))
 
     def mark_sending(self, claim_id: int, now: float) -> None:
         """Record, before the one POST, that it is about to be sent."""
-        self._step(claim_id, "phase = 'sending', sending_at = ?", [now], ("uploaded",))
+        self._step(claim_id, "phase = 'sending', sending_at = ?", [now], ("claimed", "uploaded"))
 
     def mark_created(self, claim_id: int, job: BatchJob) -> None:
         """Record the job that the POST, or an adoption, has found for this claim."""

@@ -12,8 +12,8 @@ from batchspec.state.database import transaction
 from batchspec.state.tables import Tables, marks
 
 _JOB_COLUMNS = (
-    "id, claim_id, status, status_text, endpoint, model, input_files, output_file, error_file, errors, created_at,"
-    " started_at, completed_at, total_requests, completed_requests, succeeded_requests, failed_requests"
+    "id, claim_id, status, status_text, endpoint, model, agent_id, input_files, output_file, error_file, errors,"
+    " created_at, started_at, completed_at, total_requests, completed_requests, succeeded_requests, failed_requests"
 )
 
 
@@ -35,6 +35,7 @@ class Jobs(Tables):
             job.status_text,
             job.endpoint,
             job.model,
+            job.agent_id,
             json.dumps(job.input_files),
             job.output_file,
             job.error_file,
@@ -54,18 +55,32 @@ class Jobs(Tables):
         """Return the jobs of these specs, or of all of them, oldest first."""
         columns = ", ".join(f"job.{name}" for name in _JOB_COLUMNS.split(", "))
         sql = (
-            f"SELECT claim.spec, claim.model, claim.phase, {columns} FROM job JOIN claim ON claim.job_id = job.id"
+            f"SELECT claim.spec, claim.model, claim.phase, job.files_deleted_at, job.deleted_at, {columns}"
+            " FROM job JOIN claim ON claim.job_id = job.id"
             + ("" if specs is None else f" WHERE claim.spec IN ({marks(specs)})")
             + " ORDER BY claim.id"
         )
         return [
-            RecordedJob(job=_job(row), spec=spec, model=model, collected=phase == Phase.COLLECTED)
-            for spec, model, phase, *row in self._rows(sql, specs or ())
+            RecordedJob(
+                job=_job(row),
+                spec=spec,
+                model=model,
+                collected=phase == Phase.COLLECTED,
+                files_deleted=files_deleted_at is not None,
+                deleted=deleted_at is not None,
+            )
+            for spec, model, phase, files_deleted_at, deleted_at, *row in self._rows(sql, specs or ())
         ]
 
+    def mark_deleted(self, job_id: str, now: float, *, record: bool) -> None:
+        """Record that a job's files, or with `record` the job itself, were deleted at the provider."""
+        column = "deleted_at" if record else "files_deleted_at"
+        with transaction(self._database):
+            self._database.conn.execute(f"UPDATE job SET {column} = ? WHERE id = ?", [now, job_id])
+
     def known_job_ids(self, most: int) -> Sequence[str]:
-        """Return the ids of the jobs recorded last."""
-        sql = "SELECT job_id FROM claim WHERE job_id IS NOT NULL ORDER BY id DESC LIMIT ?"
+        """Return the ids of the jobs recorded last, but for those that were deleted."""
+        sql = "SELECT id FROM job WHERE deleted_at IS NULL ORDER BY claim_id DESC LIMIT ?"
         return [str(row[0]) for row in self._rows(sql, [most])]
 
     def find_file(self, sha256: str) -> RemoteFile | None:

@@ -35,15 +35,15 @@ CREATE TABLE claim (
     endpoint TEXT NOT NULL,
     model TEXT NOT NULL,
     requests INTEGER NOT NULL,
-    file_sha256 TEXT NOT NULL,
-    file_bytes INTEGER NOT NULL,
+    -- A JSON list of [SHA-256, lines, bytes] of the files that were made for it.
+    parts TEXT NOT NULL,
     phase TEXT NOT NULL CHECK (phase IN ('claimed', 'uploaded', 'sending', 'created', 'collected', 'released')),
     claimed_at REAL NOT NULL,
     sending_at REAL,
     released_at REAL,
     release_reason TEXT,
     collected_at REAL,
-    file_id TEXT,
+    file_ids TEXT,
     job_id TEXT UNIQUE,
     UNIQUE (shard, attempt)
 ) STRICT;
@@ -86,6 +86,7 @@ CREATE TABLE job (
     status_text TEXT NOT NULL,
     endpoint TEXT NOT NULL,
     model TEXT,
+    agent_id TEXT,
     input_files TEXT NOT NULL,
     output_file TEXT,
     error_file TEXT,
@@ -96,7 +97,10 @@ CREATE TABLE job (
     total_requests INTEGER NOT NULL,
     completed_requests INTEGER NOT NULL,
     succeeded_requests INTEGER NOT NULL,
-    failed_requests INTEGER NOT NULL
+    failed_requests INTEGER NOT NULL,
+    -- When its files, and when its record, were deleted at the provider.
+    files_deleted_at REAL,
+    deleted_at REAL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE file (
