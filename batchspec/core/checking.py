@@ -1,8 +1,8 @@
 """Checks every rendered body against its endpoint's schema, paying only for what a row can change.
 
 A body's constants never vary, and free text is always text: so a row is judged by its *shape*, in which each free
-text is replaced by a placeholder, and a shape that was seen before has its answer already. The answer is the same as
-a full check of every row.
+text is replaced by a placeholder, and a shape that was seen before has its answer already. The verdict is the same as
+a full check's of every row; the words about a row that is refused are that row's own, up to a number of rows.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from batchspec.core.body import CompiledBody
 from batchspec.core.canonical import Pointer
 from batchspec.core.json_text import parse
-from batchspec.core.schema import SchemaChecker, SchemaProblem, constrains_text
+from batchspec.core.schema import ProblemKind, SchemaChecker, SchemaProblem, constrains_text
 
 _PLACEHOLDER = "text"
 _REMEMBERED_SHAPES = 10_000
+_EXPLAINED_ROWS = 1_000
 
 
 class BodyChecker:
@@ -29,9 +30,18 @@ class BodyChecker:
         self._known: dict[bytes, tuple[SchemaProblem, ...]] = {}
         self._all_text = all(self._is_free(leaf.pointer) for leaf in body.leaves)
         self._text_shape: tuple[SchemaProblem, ...] | None = None
+        self._explained = 0
 
     def check(self, values: Sequence[object]) -> tuple[SchemaProblem, ...]:
         """Return what is wrong with the body that has these values in its leaves; usually nothing."""
+        problems = self._verdict(values)
+        if all(problem.kind is ProblemKind.UNKNOWN_KEY for problem in problems) or self._explained >= _EXPLAINED_ROWS:
+            return problems
+        # The shape's words may quote the placeholder.
+        self._explained += 1
+        return tuple(self._checker.check(parse(self._body.encode(values))))
+
+    def _verdict(self, values: Sequence[object]) -> tuple[SchemaProblem, ...]:
         if self._all_text and all(type(value) is str for value in values):
             if self._text_shape is None:
                 self._text_shape = self._judge(self._shape(values))
