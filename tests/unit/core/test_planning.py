@@ -8,6 +8,7 @@ import pytest
 
 from batchspec.core.ledger import Recorded, RequestStatus
 from batchspec.core.planning import Action, PendingShard, Plan, SpecPlan, VariantPlan, decide, once_sent, reason
+from batchspec.core.ports import SpooledFile
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def plan() -> Plan:
         ),
         VariantPlan(model="b", rows=9, requests=9, actions=Counter({Action.DONE: 9})),
     )
-    shard = PendingShard(spec="s", endpoint="e", model="a", file_sha256="f", requests=3, bytes=100)
+    shard = PendingShard(spec="s", endpoint="e", model="a", parts=(SpooledFile("f", 3, 100),))
     return Plan(specs=(SpecPlan(name="s", path="p", endpoint="e", variants=variants),), shards=(shard,))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from batchspec.core.ledger import Claim, Phase
 from batchspec.core.model import BatchJob, BatchJobStatus
-from batchspec.core.protocol import Adopt, Release, WaitUntil, belongs_to, job_request, resolve
+from batchspec.core.protocol import Adopt, Payload, Release, WaitUntil, belongs_to, job_request, resolve
 
 PROJECT = "11111111-2222-3333-4444-555555555555"
 SETTLE = 180.0
@@ -21,12 +21,9 @@ CLAIM = Claim(
     endpoint="/v1/chat/completions",
     model="mistral-small-latest",
     requests=7,
-    file_sha256="f" * 64,
-    file_bytes=100,
     phase=Phase.SENDING,
     claimed_at=1_000.0,
     sending_at=1_010.0,
-    file_id="file-1",
 )
 MARKS = {"bspec_project": PROJECT, "bspec_shard": "5ad0", "bspec_try": "2", "bspec_spec": "triage", "bspec_n": "7"}
 
@@ -44,7 +41,7 @@ def job(job_id: str, created_at: int = 1_020, **marks: str) -> BatchJob:
 
 
 def test_a_job_carries_the_marks_by_which_it_is_known_again_beside_the_users_own() -> None:
-    request = job_request(CLAIM, PROJECT, "file-1", {"owner": "data"}, 48)
+    request = job_request(CLAIM, PROJECT, Payload(files=("file-1",)), {"owner": "data"}, 48)
     assert request.metadata == {"owner": "data", **MARKS}
     assert (request.endpoint, request.model, request.input_files) == (CLAIM.endpoint, CLAIM.model, ("file-1",))
     assert request.timeout_hours == 48
@@ -52,7 +49,7 @@ def test_a_job_carries_the_marks_by_which_it_is_known_again_beside_the_users_own
 
 
 def test_the_marks_win_over_a_users_key_of_the_same_name() -> None:
-    assert job_request(CLAIM, PROJECT, "f", {"bspec_shard": "forged"}, 24).metadata["bspec_shard"] == "5ad0"
+    assert job_request(CLAIM, PROJECT, Payload(), {"bspec_shard": "forged"}, 24).metadata["bspec_shard"] == "5ad0"
 
 
 @pytest.mark.parametrize("mark", ["bspec_project", "bspec_shard", "bspec_try"])

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchspec.core.ports import SpooledFile
-from batchspec.core.sharding import CountingWriter, CutShard, ShardCutter
-from batchspec.core.spec import Limits
+from batchspec.core.sharding import CountingWriter, CutShard, ShardCutter, goes_inline, inline_limits
+from batchspec.core.spec import Limits, Submit
 
 Needs = Sequence[tuple[bytes, frozenset[str]]]
 
@@ -55,7 +55,11 @@ def cut(models: Sequence[str], needs: Needs, bounds: Limits) -> tuple[list[CutSh
     memory = Memory()
     cutter = ShardCutter(models, bounds, memory.begin)
     shards = [shard for line, wanted in needs for shard in cutter.add(line, wanted)]
-    return [shard for shard in [*shards, *cutter.finish()] if shard.file.lines], memory
+    return [*shards, *cutter.finish()], memory
+
+
+def content(shard: CutShard, memory: Memory) -> bytes:
+    return b"".join(memory.files[part.sha256] for part in shard.parts)
 
 
 def plain(count: int, *models: str) -> Needs:
@@ -67,21 +71,55 @@ def plain(count: int, *models: str) -> Needs:
 )
 def test_a_file_holds_exactly_as_many_requests_as_a_job_may(count: int, limit: int, expected: list[int]) -> None:
     shards, _ = cut("a", plain(count, "a"), limits(count=limit))
-    assert [shard.file.lines for shard in shards] == expected
+    assert [shard.lines for shard in shards] == expected
+
+
+def sizes(shards: Sequence[CutShard]) -> list[list[int]]:
+    return [[part.lines for part in shard.parts] for shard in shards]
 
 
 def test_a_file_may_be_exactly_as_large_as_the_limit_and_not_a_byte_larger() -> None:
     line = len(b"line 0\n")
     at_limit, _ = cut("a", plain(4, "a"), limits(size=2 * line))
-    assert [(shard.file.lines, shard.file.size) for shard in at_limit] == [(2, 2 * line), (2, 2 * line)]
+    assert sizes(at_limit) == [[2, 2]]
     below, _ = cut("a", plain(4, "a"), limits(size=2 * line - 1))
-    assert [shard.file.lines for shard in below] == [1, 1, 1, 1]
+    assert sizes(below) == [[1, 1, 1, 1]]
+
+
+def test_a_job_of_one_part_ends_with_its_file() -> None:
+    cutter = ShardCutter("a", limits(size=14), Memory().begin, one_part=True)
+    shards = [shard for line, wanted in plain(4, "a") for shard in cutter.add(line, wanted)]
+    assert sizes([*shards, *cutter.finish()]) == [[2], [2]]
+
+
+def test_files_and_jobs_end_each_at_their_own_limit() -> None:
+    shards, _ = cut("a", plain(7, "a"), limits(count=4, size=21))
+    assert sizes(shards) == [[3, 1], [3]]
 
 
 def test_a_line_larger_than_a_file_stands_alone() -> None:
     needs = [(b"x" * size + b"\n", frozenset("a")) for size in (3, 500, 3, 3)]
     shards, _ = cut("a", needs, limits(size=10))
-    assert [shard.file.lines for shard in shards] == [1, 1, 2]
+    assert sizes(shards) == [[1, 1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("submit", "lines", "size", "inline"),
+    [
+        (Submit.FILE, 1, 10, False),
+        (Submit.INLINE, 10_000, 10, True),
+        (Submit.AUTO, 100, 1_000_000, True),
+        (Submit.AUTO, 101, 10, False),
+        (Submit.AUTO, 1, 1_000_001, False),
+    ],
+)
+def test_small_shards_go_inline_where_that_is_left_open(submit: Submit, lines: int, size: int, inline: bool) -> None:
+    assert goes_inline(submit, CutShard(("a",), (SpooledFile("", lines, size),))) is inline
+
+
+def test_inline_shards_stay_within_what_the_api_takes() -> None:
+    assert inline_limits(Limits()).requests_per_job == 10_000
+    assert inline_limits(limits(count=7)).requests_per_job == 7
 
 
 def test_models_that_need_the_same_lines_share_every_file_in_the_order_of_the_spec() -> None:
@@ -93,7 +131,7 @@ def test_models_part_at_the_first_line_that_only_one_of_them_needs() -> None:
     both, one = frozenset("ab"), frozenset("a")
     needs = [(b"1\n", both), (b"2\n", one), (b"3\n", both)]
     shards, memory = cut("ab", needs, limits())
-    assert {shard.models: memory.files[shard.file.sha256] for shard in shards} == {
+    assert {shard.models: content(shard, memory) for shard in shards} == {
         ("a",): b"1\n2\n3\n",
         ("b",): b"1\n3\n",
     }
@@ -103,13 +141,13 @@ def test_models_that_parted_still_share_what_was_full_before() -> None:
     both = frozenset("ab")
     needs = [(b"1\n", both), (b"2\n", both), (b"3\n", both), (b"4\n", frozenset("b"))]
     shards, memory = cut("ab", needs, limits(count=2))
-    told = sorted((shard.models, memory.files[shard.file.sha256]) for shard in shards)
+    told = sorted((shard.models, content(shard, memory)) for shard in shards)
     assert told == [(("a",), b"3\n"), (("a", "b"), b"1\n2\n"), (("b",), b"3\n4\n")]
 
 
 def test_lines_that_no_model_needs_are_in_no_file() -> None:
     shards, _ = cut("ab", [(b"1\n", frozenset()), (b"2\n", frozenset("b"))], limits())
-    assert [(shard.models, shard.file.lines) for shard in shards] == [(("b",), 1)]
+    assert [(shard.models, shard.lines) for shard in shards] == [(("b",), 1)]
 
 
 def test_counting_says_what_the_files_would_hold() -> None:
@@ -117,10 +155,8 @@ def test_counting_says_what_the_files_would_hold() -> None:
     shards, _ = cut("ab", needs, limits(count=4, size=30))
     counter = ShardCutter("ab", limits(count=4, size=30), CountingWriter)
     counted = [shard for line, wanted in needs for shard in counter.add(line, wanted)]
-    counted += [shard for shard in counter.finish() if shard.file.lines]
-    assert [(s.models, s.file.lines, s.file.size) for s in counted] == [
-        (s.models, s.file.lines, s.file.size) for s in shards
-    ]
+    counted += counter.finish()
+    assert [(s.models, s.lines, s.size) for s in counted] == [(s.models, s.lines, s.size) for s in shards]
 
 
 MODELS = ("m", "a", "z")
@@ -137,13 +173,14 @@ def test_each_models_files_hold_exactly_the_lines_it_needs_in_order(
     needs = [(f"{number}{'.' * (number % 7)}\n".encode(), models) for number, models in enumerate(wanted)]
     shards, memory = cut(MODELS, needs, limits(count=count, size=size))
     for model in MODELS:
-        files = [memory.files[shard.file.sha256] for shard in shards if model in shard.models]
+        files = [content(shard, memory) for shard in shards if model in shard.models]
         assert b"".join(files) == b"".join(line for line, models in needs if model in models)
     for shard in shards:
-        content = memory.files[shard.file.sha256]
-        assert (shard.file.lines, shard.file.size) == (content.count(b"\n"), len(content))
-        assert shard.file.lines <= count
-        assert shard.file.size <= size or shard.file.lines == 1
+        assert 0 < shard.lines <= count
+        for part in shard.parts:
+            held = memory.files[part.sha256]
+            assert (part.lines, part.size) == (held.count(b"\n"), len(held))
+            assert part.size <= size or part.lines == 1
         assert list(shard.models) == [model for model in MODELS if model in shard.models]
 
 
