@@ -77,9 +77,9 @@ HOMES: Mapping[str, tuple[str, ...]] = {
 """Where a library is used, and nowhere else. A third-party library that is not here may not be used at all."""
 
 PURE = frozenset(
-    ("abc", "base64", "bisect", "codecs", "collections", "contextlib", "copy", "dataclasses", "decimal", "difflib")
-    + ("enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "numbers", "operator")
-    + ("posixpath", "re", "string", "struct", "textwrap", "types", "typing", "unicodedata", "__future__")
+    {"abc", "base64", "bisect", "codecs", "collections", "contextlib", "copy", "dataclasses", "decimal", "difflib"}
+    | {"enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "numbers", "operator"}
+    | {"posixpath", "re", "string", "struct", "textwrap", "types", "typing", "unicodedata", "__future__"}
 )
 """The standard library as far as core uses it: nothing that opens, listens, waits, asks the system or draws lots."""
 
