@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.plan import PlannedSpec, make_plan
 from batchspec.commands.refresh import Refresh, refresh
+from batchspec.commands.refusals import located
 from batchspec.commands.results import Output, export, is_current
 from batchspec.commands.status import Status
-from batchspec.commands.submit import Submitted, submit
+from batchspec.commands.submit import RequestsRefusedError, Submitted, submit
 from batchspec.commands.wait import Waited, wait_for
 from batchspec.commands.world import World
 from batchspec.core.errors import LimitError, UnresolvedError
@@ -127,7 +128,10 @@ class _Run:
                 if each.redeclare:
                     self._redeclare(each, scratch.rows(each.plan.name))
         self._stands = once_sent(plan)
-        self._record(submit(plan.shards, self._by_name, world=world, provider=self._provider))
+        try:
+            self._record(submit(plan.shards, self._by_name, world=world, provider=self._provider))
+        except RequestsRefusedError as error:
+            raise located(error, self._specs, world) from None
         return plan
 
     def wait(self) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
+from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
-from batchspec.core.model import ENDPOINTS, Inputs
+from batchspec.core.model import Inputs
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.rendering import SpecRenderer
 from batchspec.core.schema import SchemaChecker, document_diagnostics
@@ -15,11 +16,6 @@ from batchspec.core.source import load_source
 from batchspec.core.spec import Spec, build_spec
 
 SPEC_SCHEMA = "batchspec.schema.json"
-BODY_SCHEMAS = {
-    "/v1/chat/completions": "chat-completions.schema.json",
-    "/v1/embeddings": "embeddings.schema.json",
-}
-"""The schema of each endpoint's bodies; an endpoint that is not here is not supported yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +43,8 @@ class SpecLoader:
         checker = SchemaChecker(self.schema(SPEC_SCHEMA))
         loaded: list[LoadedSpec] = []
         findings: list[Diagnostic] = list(self._check_defaults(checker))
+        # A spec is built from the defaults too, so that it cannot be judged before they are right.
+        _raise_if_errors(findings)
         for path in paths:
             try:
                 loaded.append(self._load_one(path, checker))
@@ -55,9 +53,7 @@ class SpecLoader:
                 if not error.diagnostics:
                     raise
         findings.extend(_repeated_names([each.spec for each in loaded]))
-        if has_errors(findings):
-            count = sum(found.severity is Severity.ERROR for found in findings)
-            raise InvalidInputError(f"{count:,} errors were found", findings)
+        _raise_if_errors(findings)
         return tuple(loaded)
 
     def _check_defaults(self, checker: SchemaChecker) -> Iterator[Diagnostic]:
@@ -92,22 +88,14 @@ class SpecLoader:
         if has_errors(findings):
             raise InvalidInputError(f"{path} does not fit the schema", findings)
         spec = build_spec(document, self.files, self.defaults, self.output_dir)
-        schema_name = BODY_SCHEMAS.get(spec.endpoint)
-        if schema_name is None:
-            raise InvalidInputError(f"{path} names an endpoint that is not supported yet", [_not_yet(spec)])
-        renderer = SpecRenderer(spec, self.files, self.schema(schema_name))
+        renderer = SpecRenderer(spec, self.files, self.schema(endpoint_at(spec.endpoint).schema))
         return LoadedSpec(spec=spec, renderer=renderer, rows=self.open_rows(spec.inputs, self.files))
 
 
-def _not_yet(spec: Spec) -> Diagnostic:
-    supported = ", ".join(f"`{endpoint}`" for endpoint in ENDPOINTS if endpoint in BODY_SCHEMAS)
-    pointer = ("endpoint",) if spec.document.has(("endpoint",)) else ()
-    return spec.document.diagnostic(
-        pointer,
-        "not-yet",
-        f"`{spec.endpoint}` is not supported by this version yet",
-        hint=f"supported now: {supported}",
-    )
+def _raise_if_errors(findings: Sequence[Diagnostic]) -> None:
+    if has_errors(findings):
+        count = sum(found.severity is Severity.ERROR for found in findings)
+        raise InvalidInputError(f"{count:,} errors were found", findings)
 
 
 def _repeated_names(specs: Sequence[Spec]) -> list[Diagnostic]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -12,10 +12,10 @@ from batchspec.commands.findings import Findings
 from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity
+from batchspec.core.endpoints import endpoint_at
 from batchspec.core.json_text import encode, parse
 from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
 from batchspec.core.model import RequestDigest
-from batchspec.core.outcomes import answer_text
 from batchspec.core.rendering import RenderedRow
 
 _STATUS = {
@@ -41,6 +41,7 @@ def write_results(
 ) -> Output:
     """Write a spec's rows with their answers to `stream`. Raises InvalidInputError when a row cannot be rendered."""
     spec = loaded.spec
+    endpoint = endpoint_at(spec.endpoint)
     output = Output(spec=spec.name, path=path)
     findings = Findings()
     identities = {model: RequestIdentity(spec.endpoint, model) for model in spec.models}
@@ -56,7 +57,7 @@ def write_results(
                 status = "pending" if known is None else _STATUS[known.status]
                 output.counts[status] += 1
                 if not failed_only or status == "failed":
-                    lines.append(_line(row, model, status, shown_row, results.get(digest)))
+                    lines.append(_line(row, model, status, shown_row, results.get(digest), endpoint.answer_text))
         stream.write(b"".join(lines))
     world.progress.finish()
     findings.raise_if_errors()
@@ -89,7 +90,14 @@ def _answers(identity: RequestIdentity, rows: Sequence[RenderedRow], world: Worl
     return digests, world.ledger.recorded(digests), world.ledger.results(digests)
 
 
-def _line(row: RenderedRow, model: str, status: str, shown_row: bytes, result: RecordedResult | None) -> bytes:
+def _line(
+    row: RenderedRow,
+    model: str,
+    status: str,
+    shown_row: bytes,
+    result: RecordedResult | None,
+    answer_text: Callable[[object], str | None],
+) -> bytes:
     text = usage = error = b"null"
     body = b"null"
     if result is not None and status != "pending":

@@ -28,6 +28,15 @@ _MOST_LINE_ERRORS = 20
 _SHOWN_EVERY = 1_000
 
 
+class RequestsRefusedError(Exception):
+    """The provider refused single requests of a spec before anything was sent: `messages` by custom_id."""
+
+    def __init__(self, spec: str, messages: Mapping[str, str]) -> None:
+        super().__init__(f"{len(messages)} requests of {spec} were refused")
+        self.spec = spec
+        self.messages = messages
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
     """How many jobs and requests were sent; `unknown` are the claims whose POST got no definite answer."""
@@ -40,8 +49,8 @@ class Submitted:
 def submit(shards: Sequence[PendingShard], specs: Mapping[str, Spec], *, world: World, provider: Provider) -> Submitted:
     """Send every shard once. A submission without an answer is left to be resolved; the others go on.
 
-    Raises AccessError, ProviderRefusedError or ProviderUnavailableError at the first shard that was definitely not
-    sent; its claim is released, so running again sends it.
+    Raises AccessError, ProviderRefusedError, RequestsRefusedError or ProviderUnavailableError at the first shard that
+    was definitely not sent; its claim is released, so running again sends it.
     """
     waiting = Counter(part.sha256 for shard in shards for part in shard.parts)
     jobs = requests = 0
@@ -186,17 +195,19 @@ class _Sending:
     def _release(self, claim: Claim, reason: str) -> None:
         self._world.ledger.release(claim.id, reason, self._world.clock.now())
 
-    def _named(self, error: ProviderRefusedError, claim: Claim, part: SpooledFile) -> ProviderRefusedError:
+    def _named(self, error: ProviderRefusedError, claim: Claim, part: SpooledFile) -> Exception:
         """Say which requests a refused upload is about, instead of the numbers of lines that nobody sees."""
+        if not error.line_errors:
+            return error
         parts = self._shard.parts
         before = sum(earlier.lines for earlier in parts[: parts.index(part)])
         wanted = {before + number: message for number, message in error.line_errors[:_MOST_LINE_ERRORS]}
-        error.refused_requests = {
+        messages = {
             line.custom_id: wanted[number]
             for number, line in enumerate(self._world.ledger.claim_lines(claim.id), 1)
             if number in wanted
         }
-        return error
+        return RequestsRefusedError(self._shard.spec, messages)
 
 
 def _counted(lines: Iterable[ClaimLine], progress: Progress) -> Iterator[ClaimLine]:

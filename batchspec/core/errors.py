@@ -136,8 +136,7 @@ class ProviderUnavailableError(ProviderError):
 class ProviderRefusedError(ProviderError):
     """A definite refusal (4xx): the call had no effect.
 
-    `line_errors` holds (line number from 1, message) pairs where an uploaded file's lines were refused;
-    `refused_requests` says the same by custom_id, once it is known which request stood on which line.
+    `line_errors` holds (line number from 1, message) pairs where an uploaded file's lines were refused.
     """
 
     code = "provider-refused"
@@ -154,7 +153,6 @@ class ProviderRefusedError(ProviderError):
     ) -> None:
         super().__init__(summary, status=status, request_id=request_id, why=why, hint=hint)
         self.line_errors = tuple(line_errors)
-        self.refused_requests: dict[str, str] = {}
 
 
 class SubmissionUnknownError(ProviderError):
