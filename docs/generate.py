@@ -242,8 +242,8 @@ class SpecPage:
         *most, last = (f"`{name}`" for name in self._schema["x-batchspec-expected"])
         one = f"{', '.join(most)} and {last}"
         return (
-            f"`batchspec` and `name` are required, and one of {one}, here or under `[defaults]` of"
-            " [batchspec.toml](project.md)."
+            f"`batchspec` and `name` are required, and one of {one}. `[defaults]` of [batchspec.toml](project.md) may"
+            " give the model, and several other keys, to every spec of a project."
         )
 
     def _key(self, name: str, key: Mapping[str, Any]) -> Iterator[str]:
