@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from batchspec.core.ledger import Claim, ClaimConflictError, ClaimLine, ClaimRequest, Phase
+from batchspec.core.ledger import Claim, ClaimConflictError, ClaimLine, ClaimRequest, Phase, RequestStatus
 from batchspec.core.model import BatchJob, RequestDigest
+from batchspec.core.protocol import TRY
 from batchspec.state.database import transaction
 from batchspec.state.jobs import Jobs
 from batchspec.state.tables import BULK, OPEN, chunks, marks
 
 _CLAIM_COLUMNS = "id, shard, attempt, spec, endpoint, model, requests, phase, claimed_at, sending_at, job_id"
+
+
+_FREE = (RequestStatus.FAILED_PASSING,)
+_SENT_AGAIN = (RequestStatus.FAILED, RequestStatus.FAILED_PASSING, RequestStatus.HELD)
+"""What a job that was made elsewhere may hold once more: somebody there has asked for it."""
 
 
 class Claims(Jobs):
@@ -31,9 +37,10 @@ class Claims(Jobs):
                 first += len(chunk)
         return self._claims("WHERE id = ?", [claim_id])[0]
 
-    def _insert_claim(self, request: ClaimRequest, now: float) -> int:
+    def _insert_claim(self, request: ClaimRequest, now: float, least_attempt: int = 1) -> int:
         values = [
             request.shard,
+            least_attempt,
             request.spec,
             request.endpoint,
             request.model,
@@ -44,14 +51,16 @@ class Claims(Jobs):
         ]
         cursor = self._database.conn.execute(
             "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, parts, phase,"
-            " claimed_at) SELECT ?, coalesce(max(attempt), 0) + 1, ?, ?, ?, ?, ?, 'claimed', ?"
+            " claimed_at) SELECT ?, max(?, coalesce(max(attempt), 0) + 1), ?, ?, ?, ?, ?, 'claimed', ?"
             " FROM claim WHERE shard = ?",
             values,
         )
         return int(cursor.lastrowid or 0)
 
-    def _claim_chunk(self, claim_id: int, first: int, lines: Sequence[ClaimLine]) -> int:
-        """Write down lines and claim their requests; return how many were free to claim."""
+    def _claim_chunk(
+        self, claim_id: int, first: int, lines: Sequence[ClaimLine], free: Sequence[RequestStatus] = _FREE
+    ) -> int:
+        """Write down lines and claim their requests; return how many were new or in one of the statuses `free`."""
         connection = self._database.conn
         connection.executemany(
             "INSERT INTO claim_line VALUES (?, ?, ?, ?)",
@@ -62,7 +71,7 @@ class Claims(Jobs):
         return connection.executemany(
             "INSERT INTO request (digest, status, attempts, claim_id) VALUES (?, 1, 1, ?)"
             " ON CONFLICT (digest) DO UPDATE SET status = 1, attempts = attempts + 1, claim_id = excluded.claim_id"
-            " WHERE status = 4",
+            f" WHERE status IN ({', '.join(str(int(status)) for status in free)})",
             [(digest, claim_id) for digest in digests],
         ).rowcount
 
@@ -74,10 +83,11 @@ class Claims(Jobs):
             connection = self._database.conn
             if connection.execute("SELECT 1 FROM claim WHERE job_id = ?", [job.id]).fetchone() is not None:
                 return None
-            claim_id = self._insert_claim(request, now)
+            # Its own number where that is free, so that a later try of this ledger never bears the same.
+            claim_id = self._insert_claim(request, now, _try_of(job))
             taken, first = 0, 1
             for chunk in chunks(lines, BULK):
-                taken += self._claim_chunk(claim_id, first, chunk)
+                taken += self._claim_chunk(claim_id, first, chunk, _SENT_AGAIN)
                 first += len(chunk)
             changes = "phase = 'created', job_id = ?, file_ids = ?"
             self._set_phase(claim_id, changes, [job.id, json.dumps(job.input_files)], OPEN)
@@ -146,3 +156,9 @@ class Claims(Jobs):
         sql = "SELECT custom_id, digest FROM claim_line WHERE claim_id = ? ORDER BY line"
         for custom_id, digest in self._rows(sql, [claim_id]):
             yield ClaimLine(custom_id, RequestDigest(digest))
+
+
+def _try_of(job: BatchJob) -> int:
+    """Return the number of the try that a job says it is; 1 where it says none."""
+    told = job.metadata.get(TRY, "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 10 else 1

@@ -27,8 +27,7 @@ def open_state(path: Path, project_id: str | None) -> Database:
     try:
         if not path.exists():
             _create(path, project_id)
-        database = _connect(path)
-        _migrate(database, path)
+        return _open(path)
     except sqlite3.DatabaseError as error:
         raise _translated(error, path) from None
     except OSError as error:
@@ -36,20 +35,33 @@ def open_state(path: Path, project_id: str | None) -> Database:
             f"the state {path} cannot be opened: {error.strerror or error}",
             hint="check the folder's permissions and free space, or name another place with --state",
         ) from None
+
+
+def _open(path: Path) -> Database:
+    database = _connect(path)
+    try:
+        _prepare(database)
+        _migrate(database, path)
+    except BaseException:
+        database.close()
+        raise
     return database
 
 
 def _create(path: Path, project_id: str | None) -> None:
-    """Make the state in a temporary file and rename it, so that there is never half a state."""
+    """Make the state in a temporary file and put it in place whole, so that there is never half a state."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".state-", suffix=".tmp")
     os.close(handle)
     temporary = Path(name)
     try:
         database = _connect(temporary)
-        _fill(database, project_id)
-        database.close()
-        temporary.replace(path)
+        try:
+            _prepare(database)
+            _fill(database, project_id)
+        finally:
+            database.close()
+        _put_in_place(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -57,6 +69,17 @@ def _create(path: Path, project_id: str | None) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _put_in_place(temporary: Path, path: Path) -> None:
+    """Give a new state its name, unless somebody else has made one meanwhile: that may hold claims already."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        if not path.exists():
+            temporary.replace(path)
 
 
 def state_in_memory(project_id: str | None) -> Database:
@@ -67,20 +90,28 @@ def state_in_memory(project_id: str | None) -> Database:
 
 
 def _fill(database: Database, project_id: str | None) -> None:
-    for step in STEPS:
-        database.conn.executescript(step)
+    # In one transaction: each one costs several waits for the disk.
+    database.conn.executescript("BEGIN;" + "".join(STEPS) + "COMMIT;")
     database.execute(f"PRAGMA user_version = {VERSION}")
     identity = project_id or str(uuid.uuid4())
     database.execute("INSERT INTO meta (key, value) VALUES ('project_id', ?)", [identity])
 
 
 def _connect(path: Path) -> Database:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False)
+    # By its address, which never makes a file where there is none, nor behind a link that leads nowhere.
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(
+        address, uri=True, isolation_level=None, timeout=_BUSY_SECONDS, check_same_thread=False
+    )
+    return Database(connection, execute_plugins=False)
+
+
+def _prepare(database: Database) -> None:
+    connection = database.conn
     # A rollback journal and not a WAL: a copy of this one file must be whole.
     connection.execute("PRAGMA journal_mode = DELETE")
     connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA cache_size = -16384")
-    return Database(connection, execute_plugins=False)
 
 
 def _migrate(database: Database, path: Path) -> None:
@@ -128,11 +159,12 @@ def transaction(database: Database) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise _translated(error, Path(str(_file_of(connection)))) from None
+        raise state_error(error, database) from None
 
 
-def _file_of(connection: sqlite3.Connection) -> str:
-    return str(connection.execute("PRAGMA database_list").fetchone()[2])
+def state_error(error: sqlite3.DatabaseError, database: Database) -> StateError:
+    """Return the StateError that stands for what SQLite says of an open state."""
+    return _translated(error, Path(str(database.conn.execute("PRAGMA database_list").fetchone()[2])))
 
 
 def _translated(error: sqlite3.DatabaseError, path: Path) -> StateError:

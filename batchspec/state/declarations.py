@@ -27,11 +27,11 @@ class Declarations(Tables):
     def declared_count(self, spec: str) -> int:
         """Return how many rows this spec declared when it was last applied."""
         sql = "SELECT count(*) FROM declared WHERE spec_id = (SELECT id FROM spec WHERE name = ?)"
-        return int(self._database.execute(sql, [spec]).fetchone()[0])
+        return sum(count for (count,) in self._rows(sql, [spec]))
 
     def declared_models(self, spec: str) -> frozenset[str]:
         """Return the models with which this spec was last applied."""
-        row = self._database.execute("SELECT models FROM spec WHERE name = ?", [spec]).fetchone()
+        row = self._row("SELECT models FROM spec WHERE name = ?", [spec])
         return frozenset() if row is None else frozenset(json.loads(row[0]))
 
     def declare(self, spec: str, path: str, models: Sequence[str], rows: Iterable[tuple[str, BodyDigest]]) -> None:
@@ -61,12 +61,12 @@ class Declarations(Tables):
             connection.execute("DROP TABLE wanted")
 
     def _spec_id(self, spec: str) -> int | None:
-        row = self._database.execute("SELECT id FROM spec WHERE name = ?", [spec]).fetchone()
+        row = self._row("SELECT id FROM spec WHERE name = ?", [spec])
         return None if row is None else int(row[0])
 
     def saved_output(self, path: str) -> str | None:
         """Return the fingerprint under which an output file was written last."""
-        row = self._database.execute("SELECT fingerprint FROM output WHERE path = ?", [path]).fetchone()
+        row = self._row("SELECT fingerprint FROM output WHERE path = ?", [path])
         return None if row is None else str(row[0])
 
     def save_output(self, path: str, fingerprint: str) -> None:

@@ -23,7 +23,7 @@ class Jobs(Tables):
     def save_job(self, job: BatchJob) -> None:
         """Record a job as the provider now tells it."""
         with transaction(self._database):
-            row = self._database.execute("SELECT id FROM claim WHERE job_id = ?", [job.id]).fetchone()
+            row = self._row("SELECT id FROM claim WHERE job_id = ?", [job.id])
             if row is not None:
                 self._write_job(row[0], job)
 
@@ -48,7 +48,9 @@ class Jobs(Tables):
             job.succeeded_requests,
             job.failed_requests,
         ]
-        sql = f"INSERT OR REPLACE INTO job ({_JOB_COLUMNS}) VALUES ({marks(values)})"
+        told = ", ".join(f"{name} = excluded.{name}" for name in _JOB_COLUMNS.split(", ")[2:])
+        # Not replaced: what this side knows of the job, such as its deletion, stays.
+        sql = f"INSERT INTO job ({_JOB_COLUMNS}) VALUES ({marks(values)}) ON CONFLICT (id) DO UPDATE SET {told}"
         self._database.conn.execute(sql, values)
 
     def jobs_of(self, specs: Sequence[str] | None = None) -> Sequence[RecordedJob]:
@@ -86,7 +88,7 @@ class Jobs(Tables):
     def find_file(self, sha256: str) -> RemoteFile | None:
         """Return the upload of a file with these bytes; its id is empty where an upload may not have ended."""
         sql = "SELECT file_id, filename, size, lines FROM file WHERE sha256 = ?"
-        row = self._database.execute(sql, [sha256]).fetchone()
+        row = self._row(sql, [sha256])
         return None if row is None else RemoteFile(id=row[0], filename=row[1], size=row[2], lines=row[3])
 
     def save_file(self, sha256: str, file: RemoteFile) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +24,8 @@ def state_lock(state: Path, command: str, timeout: float = 0.0) -> Iterator[None
     holder = state.with_name(state.name + ".holder.json")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, mode=0o600)
+        # A lock that is only a file would outlive a killed process.
+        lock = FileLock(path, mode=0o600, fallback_to_soft=False)
         lock.acquire(timeout=timeout)
     except Timeout:
         raise LockedError(
@@ -37,12 +38,19 @@ def state_lock(state: Path, command: str, timeout: float = 0.0) -> Iterator[None
             hint="the folder must be writable and on a file system with locks; --state names another place",
         ) from None
     try:
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        holder.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": since}), encoding="utf-8")
+        _describe(holder, command)
         yield
     finally:
-        holder.unlink(missing_ok=True)
+        with suppress(OSError):
+            holder.unlink(missing_ok=True)
         lock.release()
+
+
+def _describe(holder: Path, command: str) -> None:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    # Only for people: the lock holds without it, on a full disk too.
+    with suppress(OSError):
+        holder.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": since}), encoding="utf-8")
 
 
 def _described(holder: Path) -> str:

@@ -39,12 +39,12 @@ class SqliteLedger(Answers, Claims, Declarations):
         """The id that this project's jobs carry: batchspec.toml's, or the state's own."""
         if self._declared_id is not None:
             return self._declared_id
-        row = self._database.execute("SELECT value FROM meta WHERE key = 'project_id'").fetchone()
+        row = self._row("SELECT value FROM meta WHERE key = 'project_id'")
         return str(row[0]) if row else str(uuid.UUID(int=0))
 
     def bind(self, provider: str) -> None:
         """Tie this state to one provider, for good. Raises AccessError when it belongs to another one."""
-        row = self._database.execute("SELECT value FROM meta WHERE key = 'provider'").fetchone()
+        row = self._row("SELECT value FROM meta WHERE key = 'provider'")
         if row is None:
             with transaction(self._database):
                 self._database.conn.execute("INSERT INTO meta VALUES ('provider', ?)", [provider])
@@ -57,7 +57,7 @@ class SqliteLedger(Answers, Claims, Declarations):
 
     def is_new(self) -> bool:
         """Tell whether this state has never been compared with the provider's jobs."""
-        return self._database.execute("SELECT 1 FROM meta WHERE key = 'compared_at'").fetchone() is None
+        return self._row("SELECT 1 FROM meta WHERE key = 'compared_at'") is None
 
     def mark_compared(self, now: float) -> None:
         """Record that the provider's jobs of this project were looked through."""

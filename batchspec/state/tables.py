@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from batchspec.core.ledger import Phase
+from batchspec.state.database import state_error
 
 CHUNK = 900
 """How many keys are looked up by one statement; SQLite once took at most 999."""
@@ -29,7 +31,15 @@ class Tables:
         self._database = database
 
     def _rows(self, sql: str, values: Iterable[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        yield from self._database.execute(sql, list(values))
+        """Yield what a query finds. Raises StateError when the file cannot be read."""
+        try:
+            yield from self._database.execute(sql, list(values))
+        except sqlite3.DatabaseError as error:
+            raise state_error(error, self._database) from None
+
+    def _row(self, sql: str, values: Iterable[Any] = ()) -> tuple[Any, ...] | None:
+        """Return the first row that a query finds, or None. Raises StateError when the file cannot be read."""
+        return next(iter(list(self._rows(sql, values))), None)
 
 
 def marks(values: Iterable[object]) -> str:
