@@ -1,4 +1,4 @@
-"""What an answer means: the one place that says what is a success, what may pass, and what text an answer holds.
+"""What an answer means: the one place that says what is a success, and what failure may pass.
 
 Shapes of result lines are those of `{"id", "custom_id", "response": {"status_code", "body"}, "error"}` as the API
 writes them and as they were seen: a body or an error may be an object, a JSON string or a bare string.
@@ -122,20 +122,3 @@ def _usage(body: Mapping[object, object]) -> Usage | None:
         return None
     counts = (usage.get(key) for key in Usage._fields)
     return Usage(*(count if isinstance(count, int) else 0 for count in counts))
-
-
-def answer_text(body: object) -> str | None:
-    """Return the text that a response body holds: the first choice's content, its chunks joined; else None."""
-    if not isinstance(body, Mapping):
-        return None
-    choices = body.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-        return None
-    message = choices[0].get("message")
-    content = message.get("content") if isinstance(message, Mapping) else None
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        texts = [chunk.get("text") for chunk in content if isinstance(chunk, Mapping) and chunk.get("type") == "text"]
-        return "".join(text for text in texts if isinstance(text, str))
-    return None

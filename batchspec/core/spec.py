@@ -5,24 +5,34 @@ Resolves `{file: …}` and `prompt`, fills in defaults, and keeps the way back f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 from batchspec.core.body import Tree
 from batchspec.core.canonical import Pointer
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
+from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.json_text import JsonError, parse
-from batchspec.core.model import InlineRows, InputFiles, InputRow, Inputs
+from batchspec.core.model import AGENT_PREFIX, InlineRows, InputFiles, InputRow, Inputs
 from batchspec.core.origin import FileOrigin, TemplateText, is_template
 from batchspec.core.ports import ProjectFiles
+from batchspec.core.prompting import prompt_fields
 from batchspec.core.source import SourceDocument, load_source
 
 DEFAULT_ENDPOINT = "/v1/chat/completions"
-_CHAT_ENDPOINTS = frozenset({"/v1/chat/completions", "/v1/chat/moderations", "/v1/chat/classifications"})
 _PRIVATE = frozenset({".git", ".batchspec"})
 _DATA_SUFFIXES = (".json", ".yaml", ".yml")
+
+
+class Submit(StrEnum):
+    """How requests reach the provider: in uploaded files, in the job itself, or in the job where they are few."""
+
+    FILE = "file"
+    INLINE = "inline"
+    AUTO = "auto"
 
 
 class Limits(NamedTuple):
@@ -67,6 +77,7 @@ class Spec:
     timeout_hours: int = 24
     limits: Limits = field(default_factory=Limits)
     max_attempts: int = 3
+    submit: Submit = Submit.FILE
     description: str | None = None
     replaced: Mapping[Pointer, Pointer] = field(default_factory=dict)
 
@@ -131,9 +142,9 @@ class _Builder:
         models = self._models()
         body = self._body(endpoint)
         inputs = self._inputs()
-        custom_id = self._resolve(keys["custom_id"], ("custom_id",), ("custom_id",)) if "custom_id" in keys else None
+        custom_id = self.resolve(keys["custom_id"], ("custom_id",), ("custom_id",)) if "custom_id" in keys else None
         if custom_id is not None and not isinstance(custom_id, TemplateText):
-            self._report(
+            self.report(
                 ("custom_id",),
                 "custom-id",
                 "`custom_id` is the same for every row",
@@ -163,79 +174,59 @@ class _Builder:
                 bytes_per_file=_integer(limits.get("bytes_per_file"), Limits().bytes_per_file),
             ),
             max_attempts=_integer(_mapping(keys.get("retry", {})).get("max_attempts"), 3),
+            submit=Submit(str(keys.get("submit", Submit.FILE))),
             replaced=self._replaced,
         )
 
     def _models(self) -> tuple[str, ...]:
         keys = self._keys
         if "model" in keys and "models" in keys:
-            self._report(("models",), "two-models", "`model` and `models` are both given", hint="keep one", on_key=True)
-        if "models" in keys:
-            listed = keys["models"]
-            return tuple(str(model) for model in listed) if isinstance(listed, list) else ()
-        if "model" in keys:
-            return (str(keys["model"]),)
-        self._report(
+            self.report(("models",), "two-models", "`model` and `models` are both given", hint="keep one", on_key=True)
+        if "agent_id" in keys:
+            for key in ("model", "models"):
+                if self._document.has((key,)):
+                    hint = "an agent has a model of its own: keep one of them"
+                    self.report((key,), "two-models", f"`agent_id` and `{key}` are both given", hint=hint, on_key=True)
+            return (AGENT_PREFIX + str(keys["agent_id"]),)
+        listed = keys.get("models", [keys["model"]] if "model" in keys else None)
+        if isinstance(listed, list):
+            for model in listed:
+                if str(model).startswith(AGENT_PREFIX):
+                    place: Pointer = ("models",) if "models" in keys else ("model",)
+                    self.report(
+                        place, "agent-as-model", f"`{model}` is no model", hint="an agent goes under `agent_id:`"
+                    )
+            return tuple(str(model) for model in listed)
+        self.report(
             (),
             "missing-key",
             "`model` is missing",
             detail="every job runs one model; neither this spec nor batchspec.toml names one",
-            hint="add `model: mistral-small-latest`, or `models:` with a list",
+            hint="add `model: mistral-small-latest`, or `models:` with a list, or `agent_id:`",
         )
         return ()
 
     def _body(self, endpoint: str) -> Tree:
         body: dict[str, Tree] = {}
         written = self._keys.get("body", {})
-        resolved = self._resolve(written, ("body",), ())
+        resolved = self.resolve(written, ("body",), ())
         if isinstance(resolved, dict):
             body.update(resolved)
         elif not self.findings:
-            self._report(("body",), "wrong-type", "`body` must be a mapping", hint="a file given here holds an object")
+            self.report(("body",), "wrong-type", "`body` must be a mapping", hint="a file given here holds an object")
         if "prompt" in self._keys:
-            self._add_prompt(body, endpoint)
+            body.update(self._prompt_fields(endpoint, body))
         return body
 
-    def _add_prompt(self, body: dict[str, Tree], endpoint: str) -> None:
-        if endpoint not in _CHAT_ENDPOINTS:
-            self._report(
-                ("prompt",),
-                "prompt-endpoint",
-                f"`prompt` makes chat messages, which {endpoint} does not take",
-                hint="write the request under `body`, with the API's own keys",
-                on_key=True,
-            )
-            return
-        field_name = "messages" if endpoint == DEFAULT_ENDPOINT else "input"
-        if field_name in body:
-            self._report(
-                ("prompt",),
-                "two-prompts",
-                f"`prompt` and `body.{field_name}` are both given",
-                detail=f"`prompt` is a short way to write `body.{field_name}`",
-                hint="keep one of them",
-                on_key=True,
-            )
-            return
-        body[field_name] = self._messages(self._keys["prompt"], field_name)
+    def _prompt_fields(self, endpoint: str, taken: Collection[str]) -> dict[str, Tree]:
+        written = self._keys["prompt"]
+        by_role = isinstance(written, dict) and not _is_file(written)
+        prompt = _mapping(written) if by_role else {"user": written}
+        return prompt_fields(prompt, by_role, endpoint_at(endpoint), taken, self)
 
-    def _messages(self, prompt: object, field_name: str) -> list[Tree]:
-        parts = prompt if isinstance(prompt, dict) and not _is_file(prompt) else {"user": prompt}
-        messages: list[Tree] = []
-        for role in ("system", "user", "assistant"):
-            if role not in parts:
-                continue
-            place: Pointer = ("prompt", role) if parts is prompt else ("prompt",)
-            target: Pointer = (field_name, len(messages))
-            self._replaced[target] = place
-            self._replaced[(*target, "content")] = place
-            content = self._resolve(parts[role], place, (*target, "content"))
-            message: dict[str, Tree] = {"role": role, "content": content}
-            if role == "assistant":
-                # The API takes a last message of the assistant only as the beginning of its answer.
-                message["prefix"] = True
-            messages.append(message)
-        return messages
+    def made_from(self, target: Pointer, pointer: Pointer) -> None:
+        """Remember that a place of the body was made from a place of the spec."""
+        self._replaced[target] = pointer
 
     def _inputs(self) -> Inputs | None:
         if "inputs" not in self._keys:
@@ -253,7 +244,7 @@ class _Builder:
         try:
             pattern = self._files.join(self._document.path, str(options["path"]))
         except FileProblemError as error:
-            self._report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
+            self.report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
             return None
         span = self._document.value_span(pointer)
         return InputFiles(
@@ -270,7 +261,7 @@ class _Builder:
         path = written.get("path") if isinstance(written, dict) else written
         wanted = f"{output_dir}/{name}.jsonl" if path is None else str(path)
         if not wanted.endswith(".jsonl"):
-            self._report(
+            self.report(
                 pointer,
                 "output-format",
                 f"`{wanted}` is not a .jsonl path",
@@ -281,22 +272,22 @@ class _Builder:
         try:
             joined = self._files.join(self._document.path, wanted)
         except FileProblemError as error:
-            self._report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
+            self.report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
             return wanted
         if _PRIVATE & set(joined.split("/")):
             hint = "name a folder of your own, such as `results/`"
-            self._report(pointer, "file", f"`{wanted}` lies in a folder that is not yours to write", hint=hint)
+            self.report(pointer, "file", f"`{wanted}` lies in a folder that is not yours to write", hint=hint)
         return joined
 
-    def _resolve(self, node: object, pointer: Pointer, target: Pointer) -> Tree:
+    def resolve(self, node: object, pointer: Pointer, target: Pointer) -> Tree:
         """Return a tree with its files read and its templates marked; `target` is where it goes in the body."""
         if _is_file(node):
             self._replaced[target] = pointer
             return self._read(str(_mapping(node)["file"]), (*pointer, "file"))
         if isinstance(node, dict):
-            return {key: self._resolve(item, (*pointer, key), (*target, key)) for key, item in node.items()}
+            return {key: self.resolve(item, (*pointer, key), (*target, key)) for key, item in node.items()}
         if isinstance(node, list):
-            return [self._resolve(item, (*pointer, index), (*target, index)) for index, item in enumerate(node)]
+            return [self.resolve(item, (*pointer, index), (*target, index)) for index, item in enumerate(node)]
         if isinstance(node, str) and is_template(node):
             return TemplateText(text=node, origin=YamlOrigin(document=self._document, pointer=pointer))
         return node
@@ -308,11 +299,11 @@ class _Builder:
             if path.endswith(_DATA_SUFFIXES):
                 return parse(text.encode("utf-8")) if path.endswith(".json") else load_source(text, path).value
         except FileProblemError as error:
-            self._report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
+            self.report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
             return None
         except JsonError as error:
             line = text.count("\n", 0, error.offset) + 1
-            self._report(pointer, "file", f"{path}:{line} is not JSON: {error}")
+            self.report(pointer, "file", f"{path}:{line} is not JSON: {error}")
             return None
         except InvalidInputError as error:
             self.findings.extend(error.diagnostics)
@@ -321,7 +312,7 @@ class _Builder:
         text = text.removesuffix("\n").removesuffix("\r")
         return TemplateText(text=text, origin=FileOrigin(path=path, text=text)) if is_template(text) else text
 
-    def _report(
+    def report(
         self,
         pointer: Pointer,
         code: str,
@@ -331,6 +322,7 @@ class _Builder:
         hint: str | None = None,
         on_key: bool = False,
     ) -> None:
+        """Report a fault at a place of the spec, or at the nearest one around it that is there."""
         while pointer and not self._document.has(pointer):
             pointer = pointer[:-1]
         on_key = on_key and bool(pointer)

@@ -1,7 +1,11 @@
-"""Reads the JSON files of the top-level `schemas/` folder, which a wheel carries inside the package."""
+"""Reads the JSON files of the top-level `schemas/` folder, which a wheel carries inside the package.
+
+A schema that refers to another one there, by its URN, is read as one that stands by itself.
+"""
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -9,10 +13,36 @@ from pathlib import Path
 import batchspec
 from batchspec.core.errors import BatchspecError
 from batchspec.core.json_text import JsonError, parse
+from batchspec.core.schema import bundled
+
+_URN = "urn:batchspec:schema:"
 
 
 def schema_text(name: str) -> str:
-    """Return the text of a file of `schemas/`, such as "batchspec.schema.json". Raises BatchspecError without it."""
+    """Return a schema's text, whole, for any validator. Raises BatchspecError where it is missing or damaged."""
+    text = _text(name)
+    return text if _URN not in text.replace(f'"$id": "{_URN}', "") else _written(packaged_schema(name))
+
+
+def packaged_schema(name: str) -> dict[str, object]:
+    """Return a schema, such as "batchspec.schema.json". Raises BatchspecError where it is missing or damaged."""
+    try:
+        return bundled(_read(name), lambda urn: _read(f"{urn.removeprefix(_URN).rpartition(':')[2]}.schema.json"))
+    except ValueError as error:
+        raise _damaged(name, str(error)) from None
+
+
+def _read(name: str) -> dict[str, object]:
+    try:
+        value = parse(_text(name).encode("utf-8"))
+    except JsonError as error:
+        raise _damaged(name, str(error)) from None
+    if not isinstance(value, dict):
+        raise _damaged(name, "it holds no object")
+    return value
+
+
+def _text(name: str) -> str:
     for folder in _folders():
         file = folder.joinpath(*name.split("/"))
         if file.is_file():
@@ -24,15 +54,8 @@ def schema_text(name: str) -> str:
     )
 
 
-def packaged_schema(name: str) -> dict[str, object]:
-    """Return a JSON file of `schemas/` as a mapping. Raises BatchspecError where it is missing or damaged."""
-    try:
-        value = parse(schema_text(name).encode("utf-8"))
-    except JsonError as error:
-        raise _damaged(name, str(error)) from None
-    if not isinstance(value, dict):
-        raise _damaged(name, "it holds no object")
-    return value
+def _written(schema: dict[str, object]) -> str:
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
 def _damaged(name: str, why: str) -> BatchspecError:

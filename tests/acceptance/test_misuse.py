@@ -38,8 +38,9 @@ SPEC = chat_spec()
         (SPEC.replace('"{{ row.id }}"', "the-same"), ["`custom_id` is the same for every row"]),
         (
             SPEC.replace("prompt:", "x-prompt:") + "endpoint: /v1/ocr\n",
-            ["error[not-yet]: `/v1/ocr` is not supported by this version yet"],
+            ["error[missing-key]: `document` is missing", "demo.batchspec.yaml:7"],
         ),
+        (SPEC + "endpoint: /v1/ocr\n", ["error[prompt-endpoint]: /v1/ocr takes no `prompt`", "`body.document`"]),
         (SPEC + "output: results/x.csv\n", ["error[output-format]", "results/x.jsonl"]),
         (SPEC + "output: .git/x.jsonl\n", ["error[file]"]),
         (SPEC + "metadata: {bspec_x: y}\n", ["bspec_"]),

@@ -3,6 +3,7 @@
 Nothing that a schema refers to is ever fetched; reading schemas from files is not done here.
 """
 
+from batchspec.core.schema.bundling import bundled
 from batchspec.core.schema.checker import SchemaChecker, document_diagnostics, problem_diagnostic
 from batchspec.core.schema.metaschema import is_valid_schema
 from batchspec.core.schema.problems import ProblemKind, SchemaProblem
@@ -12,6 +13,7 @@ __all__ = [
     "ProblemKind",
     "SchemaChecker",
     "SchemaProblem",
+    "bundled",
     "constrains_text",
     "document_diagnostics",
     "is_valid_schema",

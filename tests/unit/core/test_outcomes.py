@@ -12,7 +12,6 @@ from batchspec.core.outcomes import (
     OutcomeKind,
     ResultLine,
     ResultLineError,
-    answer_text,
     message_of,
     read_result_line,
     without_a_line,
@@ -186,30 +185,3 @@ def test_a_failed_jobs_reasons_are_cut() -> None:
 )
 def test_the_words_of_an_error(problem: object, expected: str | None) -> None:
     assert message_of(problem) == expected
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ({"choices": [{"message": {"content": "hi"}}, {"message": {"content": "no"}}]}, "hi"),
-        ({"choices": [{"message": {"content": ""}}]}, ""),
-        (
-            {"choices": [{"message": {"content": [
-                {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
-                {"type": "text", "text": "a"}, {"type": "image_url"}, "odd", {"type": "text", "text": "b"},
-            ]}}]},
-            "ab",
-        ),
-        ({"choices": [{"message": {"content": None, "tool_calls": []}}]}, None),
-        ({"choices": [{"message": None}]}, None),
-        ({"choices": [{}]}, None),
-        ({"choices": [None]}, None),
-        ({"choices": []}, None),
-        ({"choices": {"0": 1}}, None),
-        ({"data": [{"embedding": [0.1]}]}, None),
-        ([], None),
-        (None, None),
-    ],
-)  # fmt: skip
-def test_the_text_of_an_answer_is_the_first_choices(body: object, expected: str | None) -> None:
-    assert answer_text(body) == expected

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
 from batchspec.core.schema import SchemaChecker, constrains_text
+from batchspec.project.packaged import packaged_schema
 
-CHAT: dict[str, object] = json.loads(
-    (Path(__file__).parents[3] / "schemas" / "chat-completions.schema.json").read_text(encoding="utf-8")
-)
+CHAT = packaged_schema("chat-completions.schema.json")
 FREE = [
     ("messages", 0, "content"),
     ("messages", 7, "content", 3, "text"),

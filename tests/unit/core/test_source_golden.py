@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,15 +11,15 @@ from batchspec.core.diagnostics import Diagnostic
 from batchspec.core.errors import InvalidInputError
 from batchspec.core.schema import SchemaChecker, document_diagnostics
 from batchspec.core.source import load_source
+from batchspec.project.packaged import packaged_schema
 from batchspec.report.diagnostics import render_diagnostics
 
 GOLDEN = Path(__file__).parent / "golden"
-SCHEMAS = Path(__file__).parents[3] / "schemas"
 SPECS = sorted(GOLDEN.glob("*.yaml"))
 
 
 def checker(name: str) -> SchemaChecker:
-    return SchemaChecker(json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")))
+    return SchemaChecker(packaged_schema(f"{name}.schema.json"))
 
 
 def findings(path: Path) -> list[Diagnostic]:

@@ -1,0 +1,70 @@
+"""Makes one schema out of several: what it refers to in other schemas is copied into its own `$defs`.
+
+Only the parts that are reached are copied, so the result stands by itself and nothing is ever looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+
+_DEFINITIONS = "#/$defs/"
+
+ReadSchema = Callable[[str], Mapping[str, object]]
+
+
+def bundled(schema: Mapping[str, object], read: ReadSchema) -> dict[str, object]:
+    """Return a schema that says the same and refers only to itself.
+
+    `read` returns the schema with an `$id`. A reference to another schema has the form `<its $id>#/$defs/<name>`.
+    Raises ValueError for one that names no definition, or where two schemas have a definition of the same name.
+    """
+    return _Bundler(schema, read).bundle()
+
+
+class _Bundler:
+    def __init__(self, schema: Mapping[str, object], read: ReadSchema) -> None:
+        self._schema = schema
+        self._read = cache(read)
+        self._definitions: dict[str, object] = {}
+        self._owners: dict[str, str] = dict.fromkeys(_definitions(schema), _id(schema))
+
+    def bundle(self) -> dict[str, object]:
+        top: dict[str, object] = {key: self._copied(part, self._schema) for key, part in self._schema.items()}
+        own = top.pop("$defs", {})
+        definitions = {**(own if isinstance(own, dict) else {}), **self._definitions}
+        return top | ({"$defs": definitions} if definitions else {})
+
+    def _copied(self, node: object, home: Mapping[str, object]) -> object:
+        if isinstance(node, list):
+            return [self._copied(item, home) for item in node]
+        if not isinstance(node, dict):
+            return node
+        copy = {key: self._copied(part, home) for key, part in node.items()}
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            copy["$ref"] = self._own(reference, home)
+        return copy
+
+    def _own(self, reference: str, home: Mapping[str, object]) -> str:
+        """Return a reference to the copy of what this one refers to, which is made if it is not there yet."""
+        address, _, name = reference.partition(_DEFINITIONS)
+        owner = home if address in {"", _id(home)} else self._read(address)
+        if name not in _definitions(owner):
+            raise ValueError(f"{reference} names no definition")
+        if self._owners.setdefault(name, _id(owner)) != _id(owner):
+            raise ValueError(f"{_id(owner)} and {self._owners[name]} both define {name}")
+        if owner is not self._schema and name not in self._definitions:
+            # Reserved first, since definitions may refer to each other in a circle.
+            self._definitions[name] = {}
+            self._definitions[name] = self._copied(_definitions(owner)[name], owner)
+        return _DEFINITIONS + name
+
+
+def _id(schema: Mapping[str, object]) -> str:
+    return str(schema.get("$id", ""))
+
+
+def _definitions(schema: Mapping[str, object]) -> Mapping[str, object]:
+    definitions = schema.get("$defs")
+    return definitions if isinstance(definitions, dict) else {}
