@@ -1,0 +1,97 @@
+"""Every folder of `examples/` is a project that its README's command brings to results."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from driving import Project
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FOLDERS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+
+
+def copy_of(name: str, target: Path) -> Project:
+    shutil.copytree(EXAMPLES / name, target, ignore=shutil.ignore_patterns("results", ".batchspec"))
+    return Project(target)
+
+
+def command_of(name: str) -> list[str]:
+    """Return the arguments of the command that the example's README gives."""
+    text = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^    batchspec (.+)$", text, re.MULTILINE)
+    return shlex.split(command)
+
+
+def outputs_of(name: str) -> set[str]:
+    text = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+    return set(re.findall(r"`(results/[^`]+)`", text))
+
+
+def test_there_are_the_examples_that_a_newcomer_looks_for() -> None:
+    assert {"cheeses-and-wines", "embeddings", "prompt-files", "two-models"} <= set(FOLDERS)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_an_example_comes_to_results_by_its_own_command_and_a_second_run_sends_nothing(
+    tmp_path: Path, name: str
+) -> None:
+    project = copy_of(name, tmp_path / name)
+    command = command_of(name)
+    first = project.run(*command, "--json")
+    assert first.code == 0, first.err
+    assert first.document["sent"]["requests"] > 0
+    assert first.document["status"]["converged"] is True
+    written = {output["path"] for output in first.document["outputs"]}
+    assert written
+    assert outputs_of(name) <= written
+    for path in written:
+        rows = project.rows(path)
+        assert rows
+        assert {row["status"] for row in rows} == {"succeeded"}
+    second = project.run(*command, "--json")
+    assert second.code == 0
+    assert second.document["sent"] == {"jobs": 0, "requests": 0}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_an_example_is_valid_without_a_key(tmp_path: Path, name: str) -> None:
+    checked = copy_of(name, tmp_path / name).run("validate", "--json")
+    assert checked.code == 0
+    assert checked.document["diagnostics"] == []
+
+
+def test_what_the_cheese_example_says_of_its_rows_is_true(tmp_path: Path) -> None:
+    project = copy_of("cheeses-and-wines", tmp_path / "project")
+    assert project.run(*command_of("cheeses-and-wines")).code == 0
+    assert (len(project.rows("results/cheeses.jsonl")), len(project.rows("results/wines.jsonl"))) == (36, 20)
+    table = tmp_path / "project/data/wines.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace(",white,", ",pale,", 1), encoding="utf-8")
+    plan = project.run("plan", "--provider", "emulator", "--json")
+    assert plan.document["summary"]["submit"] == 1
+
+
+def test_two_models_share_one_upload_and_a_third_model_costs_its_own_requests_alone(tmp_path: Path) -> None:
+    project = copy_of("two-models", tmp_path / "project")
+    first = project.run(*command_of("two-models"), "--json")
+    assert first.document["sent"] == {"jobs": 2, "requests": 12}
+    questions = [(row["custom_id"], row["model"]) for row in project.rows("results/compare.jsonl")]
+    assert [model for _, model in questions[:2]] == ["mistral-small-latest", "ministral-8b-latest"]
+    assert [custom_id for custom_id, _ in questions[::2]] == [custom_id for custom_id, _ in questions[1::2]]
+    spec = tmp_path / "project/compare.batchspec.yaml"
+    text = spec.read_text(encoding="utf-8").replace("ministral-8b-latest]", "ministral-8b-latest, open-nemo]")
+    spec.write_text(text, encoding="utf-8")
+    assert project.run(*command_of("two-models"), "--json").document["sent"] == {"jobs": 1, "requests": 6}
+
+
+def test_an_edit_of_an_included_part_changes_every_request_that_holds_it(tmp_path: Path) -> None:
+    project = copy_of("prompt-files", tmp_path / "project")
+    sent = project.run(*command_of("prompt-files"), "--json").document["sent"]["requests"]
+    part = tmp_path / "project/prompts/parts/queues.md"
+    part.write_text(part.read_text(encoding="utf-8") + "- `other`: everything else\n", encoding="utf-8")
+    plan = project.run("plan", "--provider", "emulator", "--json").document
+    assert plan["summary"]["submit"] == sent
+    assert plan["specs"][0]["variants"][0]["reasons"] == [{"reason": "body changed", "count": sent}]
