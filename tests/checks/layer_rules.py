@@ -72,7 +72,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "ssl": ("mistral",),
     "subprocess": (),
     "tomllib": ("project",),
-    "urllib": ("mistral",),
+    "urllib": ("mistral", "emulator"),
 }
 """Where a library is used, and nowhere else. A third-party library that is not here may not be used at all."""
 
