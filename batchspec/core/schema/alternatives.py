@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from batchspec.core.schema.keys import allowed_keys
 from batchspec.core.schema.validators import Fault
@@ -83,9 +83,14 @@ def _keys(faults: list[Fault]) -> frozenset[str]:
     return frozenset(key for fault in at_root for key in allowed_keys(fault))
 
 
-def _distance(faults: list[Fault]) -> int:
-    """Count what would have to be changed; a mapping with unknown keys is one fault and several changes."""
-    return sum(
+def _distance(faults: list[Fault]) -> tuple[int, int]:
+    """Count what would have to be changed; a mapping with unknown keys is one fault and several changes.
+
+    Values of another type come first: a list of lists is none of mappings, however little is wrong with it.
+    """
+    mistyped = sum(_is_other_type(replace(fault, path=())) for fault in faults)
+    changes = sum(
         len(fault.mapping.keys() - allowed_keys(fault)) if fault.keyword == "additionalProperties" else 1
         for fault in faults
     )
+    return mistyped, changes

@@ -142,7 +142,8 @@ def _pattern(fault: Fault) -> Iterator[SchemaProblem]:
 
 
 def _missing(fault: Fault) -> Iterator[SchemaProblem]:
-    yield from missing_keys(fault)
+    for problem in missing_keys(fault):
+        yield replace(problem, message=_own(fault, MESSAGE) or problem.message, hint=_own(fault, HINT) or problem.hint)
 
 
 def _name(fault: Fault) -> Iterator[SchemaProblem]:
