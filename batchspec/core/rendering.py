@@ -17,6 +17,7 @@ from batchspec.core.errors import InvalidInputError
 from batchspec.core.model import BodyDigest, InputRow
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.schema import SchemaProblem
+from batchspec.core.schema.problems import found_words
 from batchspec.core.spec import Spec
 from batchspec.core.template import Compiled, TemplateCompiler, TemplateError
 
@@ -135,15 +136,24 @@ class SpecRenderer:
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str):
-            message = f"`custom_id` came out as a {type(value).__name__}, not text"
+            message = f"`custom_id` came out as {found_words(value)}, not text"
         elif not value.strip():
             message = "`custom_id` came out empty"
         elif len(value) > _LONGEST_CUSTOM_ID:
             message = f"`custom_id` came out longer than {_LONGEST_CUSTOM_ID} characters"
+        elif not _is_unicode(value):
+            message = "`custom_id` came out with a lone surrogate, which is not Unicode"
         else:
             return str(value)
         hint = f"see {row.place}; every row needs a short text of its own"
         raise TemplateError("custom-id", message, hint=hint, origin=template.origin)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        return text.isascii() or bool(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        return False
 
 
 def _reader(spec: Spec, files: ProjectFiles) -> Callable[[str], tuple[str, str]]:
