@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from batchspec.core.canonical import CanonicalError, body_digest, canonical
 from batchspec.core.json_text import encode, encode_string, parse
-from batchspec.emulator.answers import AnswerError, answer
+from batchspec.emulator.answers import AnswerError
 from batchspec.emulator.faults import Faults, strikes
+
+Answer = Callable[[str, str, Mapping[str, object]], Mapping[str, object]]
+"""Takes endpoint, model and body, and returns the response's body; raises AnswerError for a line that fails."""
 
 _LOG = logging.getLogger(__name__)
 _HEAD = b'{"custom_id":'
@@ -25,8 +28,8 @@ class LineResult(NamedTuple):
     written: bytes
 
 
-def execute(endpoint: str, model: str, line: bytes, faults: Faults) -> LineResult:
-    """Execute a line that passed the upload's check."""
+def execute(endpoint: str, model: str, line: bytes, faults: Faults, answer: Answer) -> LineResult:
+    """Execute a line that passed the upload's check, by means of `answer`."""
     value = parse(line)
     assert isinstance(value, dict)
     custom_id, body = value.get("custom_id"), value["body"]

@@ -1,16 +1,19 @@
-"""The emulator's files: one row and one file on disk each, by id. Nothing in here reads what they hold."""
+"""The emulator's files: one row and one file on disk each, by id. Nothing in here understands what they hold."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import sqlite3
 import tempfile
 import time
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
+from batchspec.emulator.answers import Attachment
 from batchspec.emulator.database import Database
 from batchspec.emulator.listing import ListQuery
 from batchspec.emulator.refusals import no_such
@@ -88,6 +91,14 @@ class FileStore:
             raise no_such("file")
         return row
 
+    def attachment(self, file_id: str) -> Attachment | None:
+        """Return what an answer may know of a file that its request names, or None where there is none."""
+        row = self._database.row("SELECT filename, bytes FROM files WHERE id = ? AND deleted = 0", (file_id,))
+        try:
+            return None if row is None else Attachment(row["filename"], row["bytes"], _digest(self.path(file_id)))
+        except FileNotFoundError:
+            return None
+
     def page(self, query: ListQuery) -> dict[str, object]:
         """Return one page of the files, the newest first."""
         where = f"deleted = 0 AND {query.where}"
@@ -109,6 +120,13 @@ class FileStore:
                 raise no_such("file")
         self.path(file_id).unlink(missing_ok=True)
         return {"id": file_id, "object": "file", "deleted": True}
+
+
+@lru_cache(maxsize=1024)
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file, which never changes under its id."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def add_file(

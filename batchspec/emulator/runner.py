@@ -13,10 +13,12 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from batchspec.core.model import BatchJobStatus
+from batchspec.emulator.answers import answer
 from batchspec.emulator.database import RunnerLock
 from batchspec.emulator.execution import execute
 from batchspec.emulator.faults import FaultInjector
@@ -57,6 +59,7 @@ class JobRunner:
         self._faults = faults
         self._options = options
         self._data = data
+        self._answer = partial(answer, files=files.attachment)
         self._wake = threading.Event()
         self._stopping = False
         self._due: dict[int, float] = {}
@@ -169,7 +172,7 @@ class JobRunner:
 
     def _execute(self, job: Job, chunk: Chunk) -> Job:
         faults = self._faults.current
-        results = [execute(job.endpoint, job.answering, line, faults) for line in chunk.lines]
+        results = [execute(job.endpoint, job.answering, line, faults, self._answer) for line in chunk.lines]
         done = job.progress
         executed = [
             Executed(done.line + number, result.body, result.succeeded) for number, result in enumerate(results, 1)

@@ -9,10 +9,11 @@ import base64
 import hashlib
 import math
 import struct
-from collections.abc import Mapping
 from functools import lru_cache
 
-from batchspec.emulator.answers.errors import AnswerError
+from batchspec.emulator.answers import fields
+from batchspec.emulator.answers.asked import Asked
+from batchspec.emulator.answers.completions import usage
 from batchspec.emulator.answers.tokens import count_tokens
 
 _DEFAULT_DIMENSION = 1024
@@ -22,12 +23,14 @@ _DTYPES = ("float", "int8", "uint8", "binary", "ubinary")
 _FORMATS = ("float", "base64")
 
 
-def answer(model: str, body: Mapping[str, object], seed: bytes) -> dict[str, object]:
+def answer(asked: Asked) -> dict[str, object]:
     """Answer /v1/embeddings; raises AnswerError."""
-    texts = _texts(body)
-    dimension = _dimension(body)
-    dtype = _one_of(body, "output_dtype", _DTYPES)
-    encoding = _one_of(body, "encoding_format", _FORMATS)
+    body, model = asked.body, asked.model
+    texts = fields.texts(body, "input" if "input" in body else "inputs")
+    dimension = fields.whole(body, "output_dimension", 1, _LARGEST_DIMENSION) or _DEFAULT_DIMENSION
+    dtype = fields.one_of(body, "output_dtype", _DTYPES) or "float"
+    encoding = fields.one_of(body, "encoding_format", _FORMATS) or "float"
+    fields.members(body, "metadata")
     data: list[object] = []
     for index, text in enumerate(texts):
         vector = unit_vector(f"{model}\0{text}", dimension)
@@ -35,11 +38,11 @@ def answer(model: str, body: Mapping[str, object], seed: bytes) -> dict[str, obj
         data.append({"object": "embedding", "embedding": shown, "index": index})
     tokens = sum(map(count_tokens, texts))
     return {
-        "id": f"emulated-{seed.hex()[:24]}",
+        "id": asked.id,
         "object": "list",
         "data": data,
         "model": model,
-        "usage": {"prompt_tokens": tokens, "completion_tokens": 0, "total_tokens": tokens},
+        "usage": usage(tokens, 0),
     }
 
 
@@ -82,33 +85,3 @@ def _converted(vector: list[float], dtype: str, encoding: str) -> list[float] | 
     if encoding == "base64":
         return base64.b64encode(bytes(number % 256 for number in numbers)).decode("ascii")
     return numbers
-
-
-def _texts(body: Mapping[str, object]) -> list[str]:
-    given = body.get("input", body.get("inputs"))
-    if isinstance(given, str):
-        return [given]
-    if not isinstance(given, list) or not given:
-        raise AnswerError("`input` must be a text, or a list of texts that is not empty")
-    texts = [text for text in given if isinstance(text, str)]
-    if len(texts) != len(given):
-        raise AnswerError("every item of `input` must be a text")
-    return texts
-
-
-def _dimension(body: Mapping[str, object]) -> int:
-    given = body.get("output_dimension")
-    if given is None:
-        return _DEFAULT_DIMENSION
-    if isinstance(given, bool) or not isinstance(given, int) or not 0 < given <= _LARGEST_DIMENSION:
-        raise AnswerError(f"`output_dimension` must be a whole number from 1 to {_LARGEST_DIMENSION}")
-    return given
-
-
-def _one_of(body: Mapping[str, object], name: str, allowed: tuple[str, ...]) -> str:
-    given = body.get(name, allowed[0])
-    if given is None:
-        return allowed[0]
-    if not isinstance(given, str) or given not in allowed:
-        raise AnswerError(f"`{name}` must be one of {', '.join(allowed)}")
-    return given
