@@ -13,7 +13,7 @@ from batchspec.core.body import TemplateProblems, compile_body
 from batchspec.core.canonical import CanonicalError, Pointer, body_digest, default_custom_id
 from batchspec.core.checking import BodyChecker
 from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Severity
-from batchspec.core.errors import InvalidInputError
+from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.model import BodyDigest, InputRow
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.schema import SchemaProblem
@@ -44,7 +44,7 @@ class SpecRenderer:
 
     def __init__(self, spec: Spec, files: ProjectFiles, body_schema: Mapping[str, object] | None) -> None:
         self.spec = spec
-        compiler = TemplateCompiler(_reader(spec, files), dict.fromkeys(_NAMES))
+        compiler = TemplateCompiler(_reader(spec, files), dict.fromkeys(_NAMES), _byte_reader(spec, files))
         self._names: dict[str, object] = dict(compiler.globals) | {"spec": {"name": spec.name}}
         findings: list[Diagnostic] = []
         try:
@@ -166,15 +166,30 @@ def _reader(spec: Spec, files: ProjectFiles) -> Callable[[str], tuple[str, str]]
     return read
 
 
+def _byte_reader(spec: Spec, files: ProjectFiles) -> Callable[[str, int], bytes]:
+    """Return what reads a file for a filter: its path is relative to the spec."""
+
+    def read(path: str, most: int) -> bytes:
+        at = files.join(spec.path, path)
+        with files.open(at) as stream:
+            try:
+                return stream.read(most)
+            except OSError as error:
+                raise FileProblemError(f"`{at}` cannot be read", why=error.strerror or str(error)) from None
+
+    return read
+
+
 def _template_finding(spec: Spec, pointer: Pointer, error: TemplateError) -> Diagnostic:
     if error.origin is None:
-        return spec.finding(pointer, error.code, error.message, hint=error.hint)
+        return spec.finding(pointer, error.code, error.message, detail=error.detail, hint=error.hint)
     location, source_line = error.origin.place(error.line, error.name)
     return Diagnostic(
         severity=Severity.ERROR,
         code=error.code,
         location=location,
         summary=error.message,
+        detail=error.detail,
         hint=error.hint,
         source_line=source_line,
     )

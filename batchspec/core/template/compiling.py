@@ -15,6 +15,7 @@ from batchspec.core.errors import FileProblemError
 from batchspec.core.origin import FileOrigin, Origin, TemplateText
 from batchspec.core.template.bounds import MAX_STEPS, Budget, TooMuchError, bound_text, joined
 from batchspec.core.template.faults import FileMissing, TemplateError, syntax_error, translate
+from batchspec.core.template.file_filters import ReadBytes, file_filters
 from batchspec.core.template.sandbox import RowEnvironment, printable
 
 _MAX_CHUNKS = 1_000_000
@@ -119,14 +120,22 @@ class TemplateCompiler:
     """Compiles the templates of one spec.
 
     `read_text` gives a file that a template includes, by the path as written there; it raises FileProblemError.
-    `names` are the names that templates may read, beside Jinja's own.
+    `names` are the names that templates may read, beside Jinja's own. Without `read_bytes` there are no filters that
+    read files.
     """
 
-    def __init__(self, read_text: Callable[[str], tuple[str, str]], names: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        read_text: Callable[[str], tuple[str, str]],
+        names: Mapping[str, object],
+        read_bytes: ReadBytes | None = None,
+    ) -> None:
         self._read_text = read_text
         self._included: dict[str, FileOrigin] = {}
         self._names = frozenset(names)
-        self._environment = RowEnvironment(jinja2.FunctionLoader(self._load))
+        self._environment = RowEnvironment(
+            jinja2.FunctionLoader(self._load), {} if read_bytes is None else file_filters(read_bytes)
+        )
         self.globals: dict[str, object] = dict(self._environment.globals)
 
     def compile(self, source: TemplateText) -> Compiled:
@@ -183,7 +192,13 @@ class TemplateCompiler:
                     if not optional:
                         problem = missing.problem
                         raise TemplateError(
-                            "include", problem.summary, line=node.lineno, name=path, hint=problem.hint, origin=at
+                            "include",
+                            problem.summary,
+                            line=node.lineno,
+                            name=path,
+                            detail=problem.why,
+                            hint=problem.hint,
+                            origin=at,
                         ) from None
                 except TemplateError as error:
                     if error.code == "template-loop" and error.origin is None:

@@ -22,8 +22,8 @@ _REACH = "templates read values; what begins with `_`, or changes a value, is no
 class TemplateError(Exception):
     """A template that does not compile, or does not render for a row.
 
-    `origin` and `line` say where; `name` is the name it is about, `hint` how to mend it. `origin` is None where the
-    fault lies in the template that was asked for itself.
+    `origin` and `line` say where; `name` is the name it is about, `detail` explains it, `hint` says how to mend it.
+    `origin` is None where the fault lies in the template that was asked for itself.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class TemplateError(Exception):
         *,
         line: int = 1,
         name: str | None = None,
+        detail: str | None = None,
         hint: str | None = None,
         origin: Origin | None = None,
     ) -> None:
@@ -41,6 +42,7 @@ class TemplateError(Exception):
         self.message = message
         self.line = line
         self.name = name
+        self.detail = detail
         self.hint = hint
         self.origin = origin
 
@@ -86,6 +88,15 @@ class FileMissing(jinja2.TemplateNotFound):
         self.problem = problem
 
 
+class FileRefused(Exception):  # noqa: N818 - like the exceptions beside it, named by what happened
+    """A file that a filter cannot give, and why."""
+
+    def __init__(self, path: str, problem: FileProblemError) -> None:
+        super().__init__(problem.summary)
+        self.path = path
+        self.problem = problem
+
+
 def translate(
     error: Exception,
     origin: Origin,
@@ -104,12 +115,17 @@ def translate(
     line, at = _place(error.__traceback__, origin, included)
     message = str(error) or type(error).__name__
     name: str | None = None
+    detail: str | None = None
     hint: str | None = None
     if error.args and isinstance(error.args[0], _NamedMessage):
         name, hint = error.args[0].name, error.args[0].hint
     code = "template-failed"
     if isinstance(error, FileMissing):
-        code, message, name, hint = "include", error.problem.summary, error.path, error.problem.hint
+        code, message, name = "include", error.problem.summary, error.path
+        detail, hint = error.problem.why, error.problem.hint
+    elif isinstance(error, FileRefused):
+        code, message, name = "file", error.problem.summary, error.path
+        detail, hint = error.problem.why, error.problem.hint
     elif isinstance(error, jinja2.TemplateNotFound):
         code = "include"
     elif isinstance(error, jinja2.UndefinedError):
@@ -118,7 +134,7 @@ def translate(
         code, hint = "template-refused", "prepare what is large in the inputs; a template puts one row into words"
     elif isinstance(error, SecurityError):
         code = "template-refused"
-    raise TemplateError(code, message, line=line, name=name, hint=hint, origin=at) from None
+    raise TemplateError(code, message, line=line, name=name, detail=detail, hint=hint, origin=at) from None
 
 
 def syntax_error(

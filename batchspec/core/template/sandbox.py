@@ -116,7 +116,7 @@ class RowEnvironment(ImmutableSandboxedEnvironment):
     template_class = _Template
     concat = staticmethod(bounds.joined)
 
-    def __init__(self, loader: jinja2.BaseLoader) -> None:
+    def __init__(self, loader: jinja2.BaseLoader, more_filters: Mapping[str, _Filter]) -> None:
         super().__init__(
             undefined=UndefinedName,
             loader=loader,
@@ -130,7 +130,7 @@ class RowEnvironment(ImmutableSandboxedEnvironment):
             del self.globals[name]
         del self.filters["random"]
         own = {"fromjson": _from_json, "tojson": _to_json, "join": _join}
-        for name, function in {**self.filters, **own}.items():
+        for name, function in {**self.filters, **own, **more_filters}.items():
             self.filters[name] = _bounded(name, function, self.budget)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
