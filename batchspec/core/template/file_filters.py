@@ -24,6 +24,9 @@ MAX_FILE_BYTES = 10 * 1024 * 1024
 ReadBytes = Callable[[str, int], bytes]
 """Returns at most so many bytes of the file at a path, as it is written in the spec; raises FileProblemError."""
 
+Upload = Callable[[str], str]
+"""Returns the mark of the file at a path, as it is written in the spec; raises FileProblemError."""
+
 _REMEMBERED_FILES = 4
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][\w.+-]*/[A-Za-z0-9][\w.+-]*", re.ASCII)
 
@@ -69,8 +72,8 @@ MEDIA_TYPES: Mapping[str, str] = {
 """The media type of each suffix that `data_uri` knows by itself."""
 
 
-def file_filters(read: ReadBytes) -> dict[str, Callable[..., str]]:
-    """Return the filters by their names. Each raises FileRefused."""
+def file_filters(read: ReadBytes, upload: Upload | None = None) -> dict[str, Callable[..., str]]:
+    """Return the filters by their names; `upload` only where it is given. Each raises FileRefused."""
 
     @lru_cache(maxsize=_REMEMBERED_FILES)  # a picture that every row shows is read once
     def base64_of(path: str) -> str:
@@ -94,17 +97,22 @@ def file_filters(read: ReadBytes) -> dict[str, Callable[..., str]]:
         """Return a file's content as a data URI."""
         return _told(context, path, lambda name: f"data:{_media_type(name, media_type)};base64,{base64_of(name)}")
 
-    return {"b64file": b64file, "data_uri": data_uri}
+    @pass_context
+    def uploaded(context: Context, path: Any) -> str:
+        """Return the mark of a file that is uploaded before the job is made; its `file_id` takes the mark's place."""
+        assert upload is not None, "the filter is there only where there is a way to upload"
+        return _told(context, path, upload)
+
+    filters: dict[str, Callable[..., str]] = {"b64file": b64file, "data_uri": data_uri}
+    return filters if upload is None else filters | {"upload": uploaded}
 
 
 def _told(context: Context, path: Any, text_of: Callable[[str], str]) -> str:
     if isinstance(path, Undefined):
         path._fail_with_undefined_error()
     if not isinstance(path, str):
-        problem = FileProblemError(
-            f"a {type(path).__name__} is no path of a file", hint="give a path as text, relative to the spec"
-        )
-        raise FileRefused("", problem)
+        summary = f"the path of a file came out as a {type(path).__name__}, not text"
+        raise FileRefused("", FileProblemError(summary, hint="give a path relative to the spec"))
     try:
         text = text_of(path)
     except FileProblemError as problem:
