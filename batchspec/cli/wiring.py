@@ -157,6 +157,7 @@ def open_world(
             new_scratch=SqliteScratch,
             open_output=_opener(project.root),
             fingerprint=_fingerprinter(project.root),
+            local_path=lambda path: project.root / path,
             downloads=downloads,
             clock=interrupts,
             progress=progress,

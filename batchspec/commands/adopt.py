@@ -17,6 +17,7 @@ from batchspec.core.model import AGENT_PREFIX, BatchJob
 from batchspec.core.outcomes import ResultLineError, read_result_line
 from batchspec.core.ports import Provider
 from batchspec.core.protocol import PROJECT, SHARD, SPEC
+from batchspec.core.uploads import file_ids, with_marks
 
 
 def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Counter[tuple[str, str]]:
@@ -77,6 +78,7 @@ def _fetch(job: BatchJob, paths: Sequence[Path], world: World, provider: Provide
     """Bring in what tells a job's requests: its input files, or the answers of one that was sent without files."""
     for path, file_id in zip(paths, job.input_files, strict=False):
         provider.download(file_id, path, world.progress)
+        _restore_marks(path, provider)
     if not job.input_files:
         if not job.status.ended:
             raise UnresolvedError(
@@ -85,6 +87,21 @@ def _fetch(job: BatchJob, paths: Sequence[Path], world: World, provider: Provide
                 hint=f"run again when job {job.id} has ended; nothing is sent before",
             )
         paths[0].write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
+
+
+def _restore_marks(path: Path, provider: Provider) -> None:
+    """Put the marks back that were replaced by the ids of uploaded files: identity is made of the marks."""
+    with path.open("rb") as stream:
+        names: dict[str, str | None] = {file_id: None for line in stream for file_id in file_ids(line)}
+    if not names:
+        return
+    for file_id in names:
+        file = provider.get_file(file_id)
+        names[file_id] = file.filename if file is not None else None
+    restored = path.with_suffix(".marks")
+    with path.open("rb") as stream, restored.open("wb") as target:
+        target.writelines(with_marks(line, names) for line in stream)
+    restored.replace(path)
 
 
 def _asked(paths: Sequence[Path], identity: RequestIdentity) -> Iterator[ClaimLine]:

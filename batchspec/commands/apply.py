@@ -89,7 +89,8 @@ def _no_question(plan: Plan) -> None:
 class _Run:
     def __init__(self, specs: Sequence[LoadedSpec], options: ApplyOptions, world: World, provider: Provider) -> None:
         self._specs = specs
-        self._by_name = {each.spec.name: each.spec for each in specs}
+        self._loaded = {each.spec.name: each for each in specs}
+        self._by_name = {name: each.spec for name, each in self._loaded.items()}
         self._options = options
         self._world = world
         self._provider = provider
@@ -129,7 +130,7 @@ class _Run:
                     self._redeclare(each, scratch.rows(each.plan.name))
         self._stands = once_sent(plan)
         try:
-            self._record(submit(plan.shards, self._by_name, world=world, provider=self._provider))
+            self._record(submit(plan.shards, self._loaded, world=world, provider=self._provider))
         except RequestsRefusedError as error:
             raise located(error, self._specs, world) from None
         return plan

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.uploads import Uploads
 from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity, shard_digest
 from batchspec.core.errors import (
     AccessError,
+    BatchspecError,
     ProviderRefusedError,
     ProviderUnavailableError,
     StateError,
@@ -46,7 +49,9 @@ class Submitted:
     unknown: tuple[Claim, ...]
 
 
-def submit(shards: Sequence[PendingShard], specs: Mapping[str, Spec], *, world: World, provider: Provider) -> Submitted:
+def submit(
+    shards: Sequence[PendingShard], specs: Mapping[str, LoadedSpec], *, world: World, provider: Provider
+) -> Submitted:
     """Send every shard once. A submission without an answer is left to be resolved; the others go on.
 
     Raises AccessError, ProviderRefusedError, RequestsRefusedError or ProviderUnavailableError at the first shard that
@@ -55,9 +60,10 @@ def submit(shards: Sequence[PendingShard], specs: Mapping[str, Spec], *, world: 
     waiting = Counter(part.sha256 for shard in shards for part in shard.parts)
     jobs = requests = 0
     unknown: list[Claim] = []
+    uploads = {name: Uploads(loaded.renderer.uploads, world, provider) for name, loaded in specs.items()}
     for shard in shards:
         world.stop()
-        claim = _Sending(shard, specs[shard.spec], world, provider).send()
+        claim = _Sending(shard, specs[shard.spec].spec, uploads[shard.spec], world, provider).send()
         if claim is None:
             jobs += 1
             requests += shard.requests
@@ -73,12 +79,14 @@ def submit(shards: Sequence[PendingShard], specs: Mapping[str, Spec], *, world: 
 class _Sending:
     """One shard on its way to becoming a job."""
 
-    def __init__(self, shard: PendingShard, spec: Spec, world: World, provider: Provider) -> None:
+    def __init__(self, shard: PendingShard, spec: Spec, uploads: Uploads, world: World, provider: Provider) -> None:
         self._shard = shard
         self._spec = spec
+        self._uploads = uploads
         self._world = world
         self._provider = provider
         self._identity = RequestIdentity(shard.endpoint, shard.model)
+        self._outgoing: list[SpooledFile] = []
 
     def send(self) -> Claim | None:
         """Claim, upload, create; return the claim where it is not known whether a job exists now, else None."""
@@ -92,7 +100,7 @@ class _Sending:
                 if error.status != 404 or not reused:
                     raise
                 # An earlier upload has expired: it is forgotten, and the same shard is claimed and sent anew.
-                for part in self._shard.parts:
+                for part in self._outgoing:
                     self._world.ledger.forget_file(part.sha256)
         raise AssertionError("a fresh upload is either used or refused")
 
@@ -124,21 +132,31 @@ class _Sending:
 
     def _payload(self, claim: Claim, *, reuse: bool) -> tuple[Payload, bool]:
         """Return what the job is made of, and whether any of it had been uploaded before."""
+        self._outgoing = self._outgoing_parts(claim)
         if self._shard.inline:
             return Payload(requests=tuple(self._inline_requests())), False
         files, reused = [], False
-        for part in self._shard.parts:
+        for part in self._outgoing:
             file, was_there = self._upload(claim, part, reuse=reuse)
             files.append(file.id)
             reused = reused or was_there
         self._world.ledger.mark_uploaded(claim.id, files)
         return Payload(files=tuple(files)), reused
 
+    def _outgoing_parts(self, claim: Claim) -> list[SpooledFile]:
+        try:
+            return [self._uploads.outgoing(part) for part in self._shard.parts]
+        except BatchspecError as error:
+            self._release(claim, f"a file that it names was not uploaded: {error.summary}")
+            raise
+
     def _inline_requests(self) -> Iterator[bytes]:
-        (part,) = self._shard.parts
-        with self._world.spool.path(part.sha256).open("rb") as stream:
-            for line in stream:
-                yield as_inline_request(line, self._identity)
+        """Yield the requests with their identities, which are of the spooled lines, as custom_ids."""
+        spool = self._world.spool
+        (part,), (outgoing,) = self._shard.parts, self._outgoing
+        with spool.path(part.sha256).open("rb") as named, spool.path(outgoing.sha256).open("rb") as sent:
+            for line, wire in zip(read_spooled_lines(named), sent, strict=True):
+                yield as_inline_request(wire, self._identity.digest(line.body))
 
     def _upload(self, claim: Claim, part: SpooledFile, *, reuse: bool) -> tuple[RemoteFile, bool]:
         """Return a part's file at the provider, and whether it was there before."""
@@ -199,7 +217,7 @@ class _Sending:
         """Say which requests a refused upload is about, instead of the numbers of lines that nobody sees."""
         if not error.line_errors:
             return error
-        parts = self._shard.parts
+        parts = self._outgoing
         before = sum(earlier.lines for earlier in parts[: parts.index(part)])
         wanted = {before + number: message for number, message in error.line_errors[:_MOST_LINE_ERRORS]}
         messages = {

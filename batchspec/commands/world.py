@@ -22,8 +22,8 @@ class World:
     """The collaborators of a command. `provider` is None where there is no key: then nothing is refreshed.
 
     `open_output` opens a path, relative to the project's root, to be written whole or not at all; `fingerprint`
-    changes with a file there, and is None where there is none. `downloads` is a folder for result files on their way
-    in. `settle_seconds` is how long an unresolved submission is looked for.
+    changes with a file there, and is None where there is none; `local_path` is where it lies on disk. `downloads` is a
+    folder for result files on their way in. `settle_seconds` is how long an unresolved submission is looked for.
     """
 
     ledger: Ledger
@@ -32,6 +32,7 @@ class World:
     new_scratch: NewScratch
     open_output: OpenOutput
     fingerprint: Callable[[str], str | None]
+    local_path: Callable[[str], Path]
     downloads: Path
     clock: Clock
     progress: Progress

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from batchspec.core.canonical import REQUEST_DIGEST_BYTES, CanonicalError, RequestIdentity, body_digest, canonical
+from batchspec.core.canonical import REQUEST_DIGEST_BYTES, CanonicalError, body_digest, canonical
 from batchspec.core.json_text import JsonError, encode_string, parse
 from batchspec.core.model import BodyDigest, RequestDigest
 
@@ -95,10 +95,9 @@ def request_of_inline(custom_id: str) -> RequestDigest | None:
     return RequestDigest(digest) if len(digest) == REQUEST_DIGEST_BYTES and digest.hex() == custom_id else None
 
 
-def as_inline_request(line: bytes, identity: RequestIdentity) -> bytes:
-    """Return a spooled line as a request of an inline job, its body's bytes unchanged. Raises LineError."""
+def as_inline_request(line: bytes, request: RequestDigest) -> bytes:
+    """Return a line as the request of an inline job that it stands for, the body unchanged. Raises LineError."""
     found = _WRITTEN.fullmatch(line)
     if found is None:
         raise LineError("not as this program writes it")
-    digest = identity.digest(body_digest(found[2]))
-    return request_line(inline_custom_id(digest), found[2]).rstrip(b"\n")
+    return request_line(inline_custom_id(request), found[2]).rstrip(b"\n")

@@ -85,12 +85,16 @@ class Provider(Protocol):
     ProviderUnavailableError when no usable answer came within the permitted retries.
     """
 
-    def upload(self, path: Path, filename: str, progress: Progress) -> RemoteFile:
-        """Upload a JSONL file with purpose `batch`, streaming it. May be repeated: a duplicate costs nothing."""
+    def upload(self, path: Path, filename: str, progress: Progress, purpose: str = "batch") -> RemoteFile:
+        """Upload a file, streaming it. May be repeated: a duplicate costs nothing."""
         ...
 
-    def find_files(self, filename: str) -> Sequence[RemoteFile]:
-        """Return the uploaded batch files of exactly this name."""
+    def get_file(self, file_id: str) -> RemoteFile | None:
+        """Return what the provider knows of a file, or None where there is none of that id."""
+        ...
+
+    def find_files(self, filename: str, purpose: str = "batch") -> Sequence[RemoteFile]:
+        """Return the uploaded files of exactly this name and purpose."""
         ...
 
     def create_job(self, request: JobRequest) -> BatchJob:

@@ -5,6 +5,7 @@ Pure: the same spec and the same rows give the same bytes, on every machine and 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -20,9 +21,11 @@ from batchspec.core.schema import SchemaProblem
 from batchspec.core.schema.problems import found_words
 from batchspec.core.spec import Spec
 from batchspec.core.template import Compiled, TemplateCompiler, TemplateError
+from batchspec.core.uploads import LocalFile
 
 _NAMES = ("row", "spec")
 _LONGEST_CUSTOM_ID = 512
+_HASHED_AT_ONCE = 1024 * 1024
 
 
 class RenderedRow(NamedTuple):
@@ -44,7 +47,13 @@ class SpecRenderer:
 
     def __init__(self, spec: Spec, files: ProjectFiles, body_schema: Mapping[str, object] | None) -> None:
         self.spec = spec
-        compiler = TemplateCompiler(_reader(spec, files), dict.fromkeys(_NAMES), _byte_reader(spec, files))
+        self._files = files
+        self._marks: dict[str, str] = {}
+        self.uploads: dict[str, LocalFile] = {}
+        """The local files that the rendered requests name, by SHA-256: to be uploaded before the requests are sent."""
+        compiler = TemplateCompiler(
+            _reader(spec, files), dict.fromkeys(_NAMES), _byte_reader(spec, files), self._mark_of_upload
+        )
         self._names: dict[str, object] = dict(compiler.globals) | {"spec": {"name": spec.name}}
         findings: list[Diagnostic] = []
         try:
@@ -61,6 +70,19 @@ class SpecRenderer:
             raise InvalidInputError(f"{spec.path} has templates that do not compile", findings)
         self._checker = BodyChecker(body_schema, self._body) if body_schema is not None else None
         self._warned: set[tuple[Pointer, str]] = set()
+
+    def _mark_of_upload(self, path: str) -> str:
+        mark = self._marks.get(path)
+        if mark is None:
+            at = self._files.join(self.spec.path, path)
+            with self._files.open(at) as stream:
+                digest = hashlib.sha256()
+                while block := stream.read(_HASHED_AT_ONCE):
+                    digest.update(block)
+            file = LocalFile(digest.hexdigest(), at)
+            self.uploads[file.sha256] = file
+            mark = self._marks[path] = file.mark
+        return mark
 
     @property
     def names_its_ids(self) -> bool:

@@ -67,13 +67,13 @@ class MistralProvider:
         """Close every connection."""
         self._transport.close()
 
-    def upload(self, path: Path, filename: str, progress: Progress) -> RemoteFile:
-        """Upload a JSONL file with purpose `batch`, streaming it; a try that fails is made again from the first byte.
+    def upload(self, path: Path, filename: str, progress: Progress, purpose: str = "batch") -> RemoteFile:
+        """Upload a file, streaming it; a try that fails is made again from the first byte.
 
         The answer's `sha256` is of the bytes that went out. Raises BatchspecError where the file cannot be read, and
         ProviderRefusedError with `line_errors` where its lines are refused.
         """
-        with UploadBody(path, filename, progress) as body:
+        with UploadBody(path, filename, progress, purpose) as body:
             call = Call(
                 doing=f"upload {filename}",
                 method="POST",
@@ -91,11 +91,16 @@ class MistralProvider:
                 raise ProviderError(f"the provider answered before {filename} was sent whole", hint="run again")
             return replace(stored, sha256=body.sha256)
 
-    def find_files(self, filename: str) -> Sequence[RemoteFile]:
-        """Return the batch files of exactly this name; the provider's search, which may find more, only narrows."""
-        query = (("purpose", "batch"), ("search", filename))
+    def get_file(self, file_id: str) -> RemoteFile | None:
+        """Return what the provider knows of a file, or None where the API itself knows none of that id."""
+        call = Call(doing=f"look at file {file_id}", method="GET", path=f"/v1/files/{_checked(file_id)}")
+        return self._transport.send(call, self._on_wait, lambda answer: self._file_or_none(call, answer))
+
+    def find_files(self, filename: str, purpose: str = "batch") -> Sequence[RemoteFile]:
+        """Return the files of exactly this name; the provider's search, which may find more, only narrows."""
+        query = (("purpose", purpose), ("search", filename))
         found = every_page(lambda number: self._page("list the files", "/v1/files", query, number), read_file)
-        return [file for file in found if file.filename == filename and file.purpose in (None, "batch")]
+        return [file for file in found if file.filename == filename and file.purpose in (None, purpose)]
 
     def create_job(self, request: JobRequest) -> BatchJob:
         """Create a job with exactly one POST, see `submission.create_job`."""
@@ -171,6 +176,11 @@ class MistralProvider:
 
     def _json(self, call: Call, note: Note) -> object:
         return self._transport.send(call, note, lambda answer: self._value(call, answer))
+
+    def _file_or_none(self, call: Call, answer: Answer) -> RemoteFile | None:
+        if answer.status == 404 and _is_from_the_api(answer):
+            return None
+        return read_file(self._value(call, answer))
 
     def _job_or_none(self, call: Call, answer: Answer) -> BatchJob | None:
         if answer.status == 404 and _is_from_the_api(answer):

@@ -25,7 +25,7 @@ class UploadBody:
     Use it as a context manager: it holds the file open. Raises BatchspecError where the file cannot be read.
     """
 
-    def __init__(self, path: Path, filename: str, progress: Progress) -> None:
+    def __init__(self, path: Path, filename: str, progress: Progress, purpose: str = "batch") -> None:
         self._path = path
         self._progress = progress
         self._file: FileIO
@@ -33,7 +33,7 @@ class UploadBody:
         self._sha256: str | None = None
         boundary = f"batchspec-{secrets.token_hex(16)}"
         self.content_type = f"multipart/form-data; boundary={boundary}"
-        self._head = _head(boundary, filename)
+        self._head = _head(boundary, filename, purpose)
         self._tail = f"\r\n--{boundary}--\r\n".encode("ascii")
         self.size = 0
 
@@ -103,12 +103,12 @@ class UploadBody:
         )
 
 
-def _head(boundary: str, filename: str) -> bytes:
+def _head(boundary: str, filename: str, purpose: str) -> bytes:
     """Return the purpose part and the file part's header; the name is escaped as HTML's form encoding has it."""
     name = filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
     return (
         f"--{boundary}\r\n"
-        'Content-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+        f'Content-Disposition: form-data; name="purpose"\r\n\r\n{purpose}\r\n'
         f"--{boundary}\r\n"
         f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"

@@ -15,7 +15,7 @@ from batchspec.core.errors import FileProblemError
 from batchspec.core.origin import FileOrigin, Origin, TemplateText
 from batchspec.core.template.bounds import MAX_STEPS, Budget, TooMuchError, bound_text, joined
 from batchspec.core.template.faults import FileMissing, TemplateError, syntax_error, translate
-from batchspec.core.template.file_filters import ReadBytes, file_filters
+from batchspec.core.template.file_filters import ReadBytes, Upload, file_filters
 from batchspec.core.template.sandbox import RowEnvironment, printable
 
 _MAX_CHUNKS = 1_000_000
@@ -129,12 +129,13 @@ class TemplateCompiler:
         read_text: Callable[[str], tuple[str, str]],
         names: Mapping[str, object],
         read_bytes: ReadBytes | None = None,
+        upload: Upload | None = None,
     ) -> None:
         self._read_text = read_text
         self._included: dict[str, FileOrigin] = {}
         self._names = frozenset(names)
         self._environment = RowEnvironment(
-            jinja2.FunctionLoader(self._load), {} if read_bytes is None else file_filters(read_bytes)
+            jinja2.FunctionLoader(self._load), {} if read_bytes is None else file_filters(read_bytes, upload)
         )
         self.globals: dict[str, object] = dict(self._environment.globals)
 
