@@ -203,7 +203,7 @@ def test_a_person_at_a_terminal_is_asked(tmp_path: Path, answer: bytes, code: in
     )
     os.close(end)
     shown = b""
-    while b"Send them?" not in shown:
+    while b"Send 3 requests?" not in shown:
         shown += os.read(terminal, 4096)
     os.write(terminal, answer)
     try:
