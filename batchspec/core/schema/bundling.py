@@ -30,16 +30,17 @@ class _Bundler:
         self._owners: dict[str, str] = dict.fromkeys(_definitions(schema), _id(schema))
 
     def bundle(self) -> dict[str, object]:
-        top: dict[str, object] = {key: self._copied(part, self._schema) for key, part in self._schema.items()}
-        own = top.pop("$defs", {})
-        definitions = {**(own if isinstance(own, dict) else {}), **self._definitions}
-        return top | ({"$defs": definitions} if definitions else {})
+        copy = self._mapping(self._schema, self._schema)
+        if self._definitions:
+            copy["$defs"] = {**_definitions(copy), **self._definitions}
+        return copy
 
     def _copied(self, node: object, home: Mapping[str, object]) -> object:
         if isinstance(node, list):
             return [self._copied(item, home) for item in node]
-        if not isinstance(node, dict):
-            return node
+        return self._mapping(node, home) if isinstance(node, dict) else node
+
+    def _mapping(self, node: Mapping[str, object], home: Mapping[str, object]) -> dict[str, object]:
         copy = {key: self._copied(part, home) for key, part in node.items()}
         reference = node.get("$ref")
         if isinstance(reference, str):

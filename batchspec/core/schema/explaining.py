@@ -104,7 +104,9 @@ def _not_one_of(fault: Fault, allowed: list[object]) -> SchemaProblem:
     if hint is None and len(words) == 1:
         hint = f"write `{words[0]}`"
     elif hint is None:
-        hint = did_you_mean(fault.found, words) if isinstance(fault.found, str) else f"one of {', '.join(words)}"
+        # Nobody misspells null: it is there for whoever leaves the value out.
+        named = [word for word, value in zip(words, allowed, strict=True) if value is not None]
+        hint = did_you_mean(fault.found, named) if isinstance(fault.found, str) else f"one of {', '.join(words)}"
     return SchemaProblem(
         pointer=fault.pointer,
         kind=ProblemKind.NOT_ALLOWED_VALUE,

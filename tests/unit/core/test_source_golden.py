@@ -8,18 +8,27 @@ from pathlib import Path
 import pytest
 
 from batchspec.core.diagnostics import Diagnostic
+from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import InvalidInputError
+from batchspec.core.model import ENDPOINTS
 from batchspec.core.schema import SchemaChecker, document_diagnostics
 from batchspec.core.source import load_source
 from batchspec.project.packaged import packaged_schema
 from batchspec.report.diagnostics import render_diagnostics
 
 GOLDEN = Path(__file__).parent / "golden"
+BODY_SCHEMAS = {endpoint_at(path).schema.removesuffix(".schema.json") for path in ENDPOINTS}
 SPECS = sorted(GOLDEN.glob("*.yaml"))
 
 
 def checker(name: str) -> SchemaChecker:
     return SchemaChecker(packaged_schema(f"{name}.schema.json"))
+
+
+def body_schema(path: Path) -> str:
+    """Return the schema that a body is named after (`body-ocr`), and chat's for the others."""
+    name = path.stem.removeprefix("body-")
+    return name if name in BODY_SCHEMAS else "chat-completions"
 
 
 def findings(path: Path) -> list[Diagnostic]:
@@ -28,7 +37,7 @@ def findings(path: Path) -> list[Diagnostic]:
         document = load_source(path.read_bytes().decode("utf-8"), path.name)
     except InvalidInputError as error:
         return list(error.diagnostics)
-    schema = checker("chat-completions" if body else "batchspec")
+    schema = checker(body_schema(path) if body else "batchspec")
     return document_diagnostics(document, schema, as_warnings={"unknown-key"} if body else ())
 
 
