@@ -38,10 +38,8 @@ def plan(
     from batchspec.report.documents import plan_document
     from batchspec.report.text import notes_text, plan_text
 
-    options = run.options(own, as_json=as_json)
+    options, project = run.open(paths, own, as_json=as_json)
     console = run.console
-    project = wiring.open_project(paths, options)
-    console.root = project.root
     specs = wiring.load(project)
     with wiring.open_world(
         project,
@@ -161,10 +159,8 @@ def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, **own: Any) -> i
     from batchspec.report.documents import status_document
     from batchspec.report.text import status_text
 
-    options = run.options(own, as_json=as_json)
+    options, project = run.open(paths, own, as_json=as_json)
     console = run.console
-    project = wiring.open_project(paths, options)
-    console.root = project.root
     specs = wiring.load(project)
     with wiring.open_world(
         project, options, console, run.interrupts, command="status", writes=False, needs_provider=False
@@ -200,10 +196,8 @@ def wait(run: Run, /, paths: tuple[Path, ...], timeout: float | None, as_json: b
     from batchspec.report.documents import status_document
     from batchspec.report.text import outputs_text, status_text
 
-    options = run.options(own, as_json=as_json)
+    options, project = run.open(paths, own, as_json=as_json)
     console = run.console
-    project = wiring.open_project(paths, options)
-    console.root = project.root
     specs = wiring.load(project)
     with wiring.open_world(
         project, options, console, run.interrupts, command="wait", writes=True, needs_provider=True

@@ -35,10 +35,8 @@ def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **o
     from batchspec.state.scratch import SqliteScratch
 
     as_json = as_json or form == "json"
-    options = run.options(own, as_json=as_json)
+    _, project = run.open(paths, own, as_json=as_json)
     console = run.console
-    project = wiring.open_project(paths, options)
-    console.root = project.root
     with SqliteScratch() as scratch:
         found = check(
             project.paths,
@@ -85,9 +83,7 @@ def render(
     from batchspec.cli.rendering import render_to
     from batchspec.commands.render import RenderOptions
 
-    options = run.options(own)
-    project = wiring.open_project(paths, options)
-    run.console.root = project.root
+    options, project = run.open(paths, own)
     wanted = RenderOptions(limit=limit, custom_id=custom_id, changed=changed)
     with wiring.open_world(
         project,
@@ -121,9 +117,7 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str, fa
     from batchspec.cli.rendering import results_to
 
     del form  # JSON Lines is the one form of this version
-    options = run.options(own)
-    project = wiring.open_project(paths, options)
-    run.console.root = project.root
+    options, project = run.open(paths, own)
     specs = wiring.load(project)
     if out is not None and len(specs) != 1:
         raise InvalidInputError(

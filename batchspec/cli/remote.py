@@ -34,10 +34,8 @@ def cancel(run: Run, /, paths: tuple[Path, ...], yes: bool, **own: Any) -> int:
     from batchspec.report.style import plural
     from batchspec.report.text import cancelled_text, outputs_text
 
-    options = run.options(own)
+    options, project = run.open(paths, own)
     console = run.console
-    project = wiring.open_project(paths, options)
-    console.root = project.root
     specs = wiring.load(project)
 
     def approve(claims: Sequence[Claim]) -> None:

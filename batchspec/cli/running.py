@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from batchspec.cli.console import Console
 from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.options import Options
+
+if TYPE_CHECKING:
+    from batchspec.cli.wiring import Project
 
 
 @dataclass(slots=True)
@@ -32,3 +37,12 @@ class Run:
             provider=merged.get("provider") or "mistral",
             lock_timeout=merged.get("lock_timeout") or 0.0,
         )
+
+    def open(self, paths: Sequence[Path], own: dict[str, Any], *, as_json: bool = False) -> tuple[Options, Project]:
+        """Return the shared options and the project that `paths` lie in, which messages are then relative to."""
+        from batchspec.cli import wiring
+
+        options = self.options(own, as_json=as_json)
+        project = wiring.open_project(paths, options)
+        self.console.root = project.root
+        return options, project
