@@ -185,17 +185,25 @@ def schema(name: str) -> int:
     help="Where files and jobs are kept.",
 )
 @click.option("--key", envvar="BATCHSPEC_EMULATOR_KEY", help="The one key to accept; without it, any key.")
+@click.option("--upstream", metavar="URL", help="A live server whose answers are given, in place of made-up ones.")
+@click.option(
+    "--upstream-concurrency", type=click.IntRange(1, 256), default=8, help="Requests to it at once. Default: 8."
+)
 @shared
 @click.pass_obj
-def emulator(run: Run, /, port: int, data: Path, key: str | None, **own: Any) -> int:
+def emulator(
+    run: Run, /, port: int, data: Path, key: str | None, upstream: str | None, upstream_concurrency: int, **own: Any
+) -> int:
     """Serve the batch API on this machine.
 
-    Its answers are made up from the requests, always the same for the same request.
+    Its answers are made up from the requests, always the same for the same request; or with --upstream, those of a
+    server that speaks the chat-completions, embeddings or FIM API, its key in BATCHSPEC_UPSTREAM_KEY.
 
     \b
     batchspec emulator --port 8790 --data ./emulator
     """
-    from batchspec.cli.serving import serve
+    from batchspec.cli.serving import serve, serving_options
 
     run.options(own)
-    return serve(data, port, key, run.console, run.interrupts)
+    options = serving_options(key, upstream, upstream_concurrency, run.console.environ)
+    return serve(data, port, options, run.console, run.interrupts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from batchspec.emulator.faults import Faults
+from batchspec.emulator.upstream import UpstreamOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class EmulatorOptions:
     - `cancel_seconds`: how long a running job goes on after its cancel was requested.
     - `hour_seconds`: how long an hour of `timeout_hours` lasts.
     - `in_order`: result lines in the order of the input, where the service gives them in any order.
+    - `upstream`: the live server that answers in place of the made-up answers.
     - `max_file_bytes`: the largest file that can be uploaded (the service takes 512 MB).
     """
 
@@ -25,5 +27,6 @@ class EmulatorOptions:
     cancel_seconds: float = 0
     hour_seconds: float = 3600
     in_order: bool = False
+    upstream: UpstreamOptions | None = None
     max_file_bytes: int = 512 * 1024 * 1024
     faults: Faults = field(default_factory=Faults)

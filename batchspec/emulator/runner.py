@@ -20,13 +20,14 @@ from typing import NamedTuple
 from batchspec.core.model import BatchJobStatus
 from batchspec.emulator.answers import answer
 from batchspec.emulator.database import RunnerLock
-from batchspec.emulator.execution import execute
+from batchspec.emulator.execution import Answer, LineResult, execute
 from batchspec.emulator.faults import FaultInjector
 from batchspec.emulator.files import FileStore
 from batchspec.emulator.jobs import Executed, Job, JobStore, Progress
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.refusals import Refusal
 from batchspec.emulator.uploads import LONGEST_LINE
+from batchspec.emulator.upstream import Upstream, UpstreamStopped
 
 _CHUNK_LINES = 1_000
 _CHUNK_BYTES = 4 * 1024 * 1024
@@ -59,7 +60,8 @@ class JobRunner:
         self._faults = faults
         self._options = options
         self._data = data
-        self._answer = partial(answer, files=files.attachment)
+        self._upstream = None if options.upstream is None else Upstream(options.upstream)
+        self._answer: Answer = self._upstream or partial(answer, files=files.attachment)
         self._wake = threading.Event()
         self._stopping = False
         self._due: dict[int, float] = {}
@@ -72,6 +74,8 @@ class JobRunner:
     def stop(self) -> None:
         """End after the chunk in hand, and wait for that."""
         self._stopping = True
+        if self._upstream is not None:
+            self._upstream.stop()
         self._wake.set()
         self._thread.join()
 
@@ -94,6 +98,8 @@ class JobRunner:
                     _LOG.exception("the emulator cannot go on with its jobs; it tries again")
                     self._wake.wait(_TROUBLE_SECONDS)
                     continue
+                except UpstreamStopped:
+                    break
                 if not worked:
                     self._wake.wait(self._rest())
 
@@ -147,7 +153,7 @@ class JobRunner:
 
     def _pace(self, job: Job) -> int:
         """Return how many lines the job's next chunk may have."""
-        most = _CHUNK_LINES
+        most = _CHUNK_LINES if self._upstream is None else self._upstream.lines_at_once
         if self._options.line_seconds > 0:
             most = max(1, min(most, int(_PACE_SECONDS / self._options.line_seconds)))
         if job.fail_after is not None:
@@ -171,8 +177,7 @@ class JobRunner:
         return True
 
     def _execute(self, job: Job, chunk: Chunk) -> Job:
-        faults = self._faults.current
-        results = [execute(job.endpoint, job.answering, line, faults, self._answer) for line in chunk.lines]
+        results = self._results(job, chunk)
         done = job.progress
         executed = [
             Executed(done.line + number, result.body, result.succeeded) for number, result in enumerate(results, 1)
@@ -195,6 +200,15 @@ class JobRunner:
         )
         self._jobs.advance(job, progress, executed)
         return replace(job, progress=progress)
+
+    def _results(self, job: Job, chunk: Chunk) -> list[LineResult]:
+        def result(line: bytes) -> LineResult:
+            return execute(job.endpoint, job.answering, line, faults, self._answer)
+
+        faults = self._faults.current
+        if self._upstream is None:
+            return [result(line) for line in chunk.lines]
+        return self._upstream.map(result, chunk.lines)
 
     def _end(self, job: Job, status: BatchJobStatus, error: str | None = None) -> bool:
         _append(self._files.path(job.output_id), job.progress.output_bytes, ())

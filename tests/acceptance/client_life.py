@@ -15,7 +15,9 @@ from typing import Any
 try:
     from mistralai.client import Mistral  # 2 and newer
 except ImportError:
-    from mistralai import Mistral  # 1
+    import mistralai  # 1
+
+    Mistral = getattr(mistralai, "Mistral")  # noqa: B009 - newer releases have no such name to check
 
 USER = [{"role": "user", "content": "hello"}]
 BODIES: dict[str, dict[str, Any]] = {
