@@ -1,209 +1,204 @@
 """A JSON document that fits a JSON Schema, made without a model: what a structured answer is emulated with.
 
-Best effort beyond the common keywords (see `schema_fit`); a schema that nothing fits is refused. The document varies
-with `draw`, which is made of the request, and with nothing else.
+What is returned has been judged (see `schema_fit`); a schema that nothing was found for is refused. The document
+varies with `draw`, which is made of the request, and with nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice, product
+from itertools import chain, islice, product
 
 from batchspec.emulator.answers.errors import AnswerError
-from batchspec.emulator.answers.schema_fit import Judge, Schema, UnusableSchemaError, equal, resolve
+from batchspec.emulator.answers.patterns import UnsupportedPatternError
+from batchspec.emulator.answers.schema_containers import arrays, objects
+from batchspec.emulator.answers.schema_fit import Judge, Schema, UnusableSchemaError, resolve
 from batchspec.emulator.answers.schema_merge import merged
+from batchspec.emulator.answers.schema_negate import negations, none_of
 from batchspec.emulator.answers.schema_scalars import scalars
+from batchspec.emulator.answers.schema_search import NothingFits, listed, mixed
 
 _MOST_VALUES = 5_000
-_MOST_ITEMS = 1_000
-_DEEPEST = 40
-_DEEPEST_OPTIONAL = 3
-_TRIES = 12
+_DEPTHS = (8, 16, 40)
+_TRIES = 200
+_MOST_WAYS = 60
+_ROUNDS = (1, 2, 4, 8)
+_TURNS = 4
+_MOST_ALONE = 24
 _CHARACTERS = 20
-_LOGIC = ("$ref", "allOf", "anyOf", "oneOf", "if", "not")
-
-
-class _NothingFits(Exception):  # noqa: N818 - a turn in a search, not a fault
-    """No value was found for a part of the schema."""
+_PATTERN_STEPS = 10
+_LOGIC = ("$ref", "allOf", "anyOf", "oneOf", "if", "not", "dependentSchemas")
+_AFTER_LOGIC = ("then", "else")
 
 
 def document(schema: object, draw: int) -> object:
     """Return a document that fits the schema, the same for the same `draw`. Raises AnswerError where none is found."""
+    why = ""
     try:
-        return _Maker(schema).value(schema, draw, 0)
-    except (_NothingFits, UnusableSchemaError, RecursionError, OverflowError) as error:
-        why = f": {error}" if str(error) else ""
-        raise AnswerError(f"the emulator found no document that fits the JSON Schema{why}") from None
+        for deepest in _DEPTHS:
+            try:
+                return _Maker(schema, deepest).value(schema, draw, 0)
+            except NothingFits as error:
+                why = str(error)
+    except (UnusableSchemaError, UnsupportedPatternError, RecursionError, OverflowError) as error:
+        why = str(error)
+    raise AnswerError(f"the emulator found no document that fits the JSON Schema{': ' if why else ''}{why}") from None
 
 
 class _Maker:
-    """Makes one document; the budget ends a search that a hostile schema would make endless."""
+    """Makes one document, no deeper than `deepest`; the budget ends a search that a schema would make endless."""
 
-    def __init__(self, root: object) -> None:
+    def __init__(self, root: object, deepest: int) -> None:
         self._root = root
+        self._deepest = deepest
         self._judge = Judge(root)
         self._budget = _MOST_VALUES
 
     def value(self, schema: object, draw: int, depth: int) -> object:
-        """Return a value that fits the schema at this depth, or raise _NothingFits."""
-        self._budget -= 1
-        if schema is False or depth > _DEEPEST or self._budget < 0:
-            raise _NothingFits
-        if not isinstance(schema, Mapping):
-            return "emulated"
-        if not any(key in schema for key in _LOGIC):
-            return self._plain(schema, draw, depth)
+        """Return a value that fits the schema at this depth. Raises NothingFits."""
         for candidate in islice(self._candidates(schema, draw, depth), _TRIES):
             if self._judge.fits(candidate, schema):
                 return candidate
-        raise _NothingFits
+        raise NothingFits
 
-    def _candidates(self, schema: Schema, draw: int, depth: int) -> Iterator[object]:
+    def fits(self, value: object, schema: object) -> bool:
+        """Tell whether a value fits. Raises UnusableSchemaError."""
+        return self._judge.fits(value, schema)
+
+    def _candidates(self, schema: object, draw: int, depth: int) -> Iterator[object]:
         """Yield values of each way in which the schema's branches can be taken, simplest first."""
-        for flat in self._flattened(schema, draw, depth):
-            for turn in range(3 if "not" in schema or "oneOf" in schema else 1):
-                try:
-                    yield self.value(flat, draw + turn, depth + 1)
-                except _NothingFits:
-                    break
+        self._spend(1)
+        if schema is False or depth > self._deepest:
+            return
+        if not isinstance(schema, Mapping):
+            yield "emulated"
+        elif "const" in schema:
+            yield schema["const"]
+        elif isinstance(schema.get("enum"), list):
+            yield from self._choices(schema, draw)
+        elif not any(key in schema for key in _LOGIC):
+            yield from self._plain(schema, draw, depth)
+        else:
+            yield from self._of_branches(schema, draw, depth)
+
+    def _of_branches(self, schema: Schema, draw: int, depth: int) -> Iterator[object]:
+        """Yield a few values of each way in turn, so that none keeps the search from the next."""
+        ways: list[Iterator[object]] = []
+        for flat in islice(self._flattened(schema, draw, depth), _MOST_WAYS):
+            ways.append(self._turns(flat, draw, depth + 1))
+            yield from islice(ways[-1], 1)
+        for many in _ROUNDS:
+            for way in ways:
+                yield from islice(way, many)
+
+    def _turns(self, schema: Schema, draw: int, depth: int) -> Iterator[object]:
+        for turn in range(_TURNS):
+            yield from self._candidates(schema, mixed(draw, turn), depth)
+
+    def _choices(self, schema: Schema, draw: int) -> Iterator[object]:
+        """Yield every choice of an `enum` that fits, so that a search among few is never cut off by many."""
+        choices = listed(schema, "enum")
+        self._spend(len(choices) // _CHARACTERS)
+        fitting = [choice for choice in choices if self._judge.fits(choice, schema)]
+        at = draw % len(fitting) if fitting else 0
+        yield from fitting[at:] + fitting[:at]
 
     def _flattened(self, schema: Schema, draw: int, depth: int) -> Iterator[Schema]:
         """Yield the schema with its reference, its `allOf` and one branch each of the rest merged into it."""
-        plain: Schema = {key: part for key, part in schema.items() if key not in {*_LOGIC, "then", "else"}}
-        parts = list(_branches(schema, "allOf"))
+        plain: Schema = {key: part for key, part in schema.items() if key not in {*_LOGIC, *_AFTER_LOGIC}}
+        parts = listed(schema, "allOf")
         if "$ref" in schema:
-            parts.append(resolve(self._root, schema["$ref"]))
-        self._budget -= len(parts)
-        if depth > _DEEPEST or self._budget < 0:
-            return
+            parts = [*parts, resolve(self._root, schema["$ref"])]
+        dependent = schema.get("dependentSchemas")
+        if isinstance(dependent, Mapping):
+            parts = [*parts, *(part for name, part in dependent.items() if name in listed(schema, "required"))]
+        self._spend(len(parts))
         for part in parts:
             plain = merged(plain, part)
-        ways: Iterable[Schema] = [plain]
-        if "if" in schema:
-            met = merged(merged(plain, schema["if"]), schema.get("then", True))
-            ways = [met, merged(plain, schema.get("else", True))]
-        chosen = [_turned(_branches(schema, name), draw, depth) or [True] for name in ("anyOf", "oneOf")]
-        for way, any_of, one_of in product(ways, *chosen):
-            if self._budget < 0:
-                return
-            yield merged(merged(way, any_of), one_of)
+        refused = negations(schema["not"]) if "not" in schema else []
+        ways = [True, *refused], self._conditions(schema), self._any_of(schema, draw, depth)
+        for chosen in product(*ways, self._one_of(schema, draw, depth)):
+            self._spend(1)
+            flat = plain
+            for part in chosen:
+                flat = merged(flat, part)
+            yield flat
 
-    def _plain(self, schema: Schema, draw: int, depth: int) -> object:
-        if "const" in schema:
-            return schema["const"]
-        choices = schema.get("enum")
-        if isinstance(choices, list):
-            allowed = [choice for choice in choices if self._judge.fits(choice, schema)]
-            if not allowed:
-                raise _NothingFits
-            return allowed[draw % len(allowed)]
-        kind = _kind(schema, draw)
-        if kind == "object":
-            return self._object(schema, draw, depth)
-        if kind == "array":
-            return self._array(schema, draw, depth)
-        for made in scalars(kind, schema, draw):
-            if self._judge.fits(made, schema):
-                self._budget -= len(made) // _CHARACTERS if isinstance(made, str) else 0
-                return made
-        raise _NothingFits
+    def _conditions(self, schema: Schema) -> list[object]:
+        """Return the ways in which an `if` can be met, or not."""
+        if "if" not in schema:
+            return [True]
+        unmet = [merged(way, schema.get("else", True)) for way in negations(schema["if"])]
+        return [merged(schema["if"], schema.get("then", True)), merged({}, schema.get("else", True)), *unmet]
 
-    def _object(self, schema: Schema, draw: int, depth: int) -> dict[str, object]:
-        given = schema.get("properties")
-        properties: Mapping[str, object] = given if isinstance(given, Mapping) else {}
-        required = [name for name in _branches(schema, "required") if isinstance(name, str)]
-        rest = schema.get("additionalProperties", True)
-        most = schema.get("maxProperties")
-        made: dict[str, object] = {}
-        for index, (name, part) in enumerate(properties.items()):
-            if name in required:
-                made[name] = self.value(part, draw + index, depth + 1)
-            elif depth < _DEEPEST_OPTIONAL and (not isinstance(most, int) or len(properties) <= most):
-                try:
-                    made[name] = self.value(part, draw + index, depth + 1)
-                except _NothingFits:
-                    continue
-        for name in required:
-            if name not in made:
-                made[name] = self.value(rest, draw, depth + 1)
-        least = schema.get("minProperties")
-        for index in range(min(least, _MOST_ITEMS) if isinstance(least, int) else 0):
-            if len(made) < index + 1:
-                made.setdefault(f"emulated_{index + 1}", self.value(rest, draw + index, depth + 1))
-        return made
+    def _any_of(self, schema: Schema, draw: int, depth: int) -> list[object]:
+        return self._turned(listed(schema, "anyOf"), draw, depth) or [True]
 
-    def _array(self, schema: Schema, draw: int, depth: int) -> list[object]:
-        firsts = _branches(schema, "prefixItems")
-        rest = schema.get("items", True)
-        least, most = schema.get("minItems"), schema.get("maxItems")
-        wanted = max(least if isinstance(least, int) else 0, 0 if depth > _DEEPEST_OPTIONAL else max(1, len(firsts)))
-        size = min(wanted, most if isinstance(most, int) else wanted)
-        if size > _MOST_ITEMS:
-            raise _NothingFits(f"an array of {size} items is more than the emulator makes")
-        if "contains" in schema and size > len(firsts):
-            rest = merged(rest, schema["contains"]) if isinstance(rest, Mapping) else schema["contains"]
-        items: list[object] = []
-        for index in range(size):
-            part = firsts[index] if index < len(firsts) else rest
-            try:
-                if schema.get("uniqueItems") is True:
-                    items.append(self._other(part, items, draw + index, depth))
-                else:
-                    items.append(self.value(part, draw + index, depth + 1))
-            except _NothingFits:
-                if isinstance(least, int) and index < least:
-                    raise
-                break
-        return items
+    def _one_of(self, schema: Schema, draw: int, depth: int) -> list[object]:
+        branches = listed(schema, "oneOf")
+        turned = self._turned(branches, draw, depth)
+        alone = (
+            merged(branch, way)
+            for branch in turned
+            for way in none_of([other for other in branches if other is not branch][:_MOST_ALONE])
+        )
+        return [*turned, *islice(alone, _MOST_ALONE)] or [True]
 
-    def _other(self, part: object, items: list[object], draw: int, depth: int) -> object:
-        """Return an item that is not among those there are."""
-        for turn in range(len(items) + _TRIES):
-            made = self.value(_numbered(part, len(items)), draw + turn, depth + 1)
-            if not any(equal(made, item) for item in items):
-                return made
-        raise _NothingFits("no further unlike item")
+    def _turned(self, branches: list[object], draw: int, depth: int) -> list[object]:
+        """Begin with another branch for another draw; deep down, with those that lead no deeper."""
+        self._spend(len(branches) // _CHARACTERS)
+        if depth > self._deepest // 3:
+            return sorted(branches, key=_weight)
+        useful = [branch for branch in branches if not (isinstance(branch, Mapping) and branch.get("type") == "null")]
+        nothing = [branch for branch in branches if branch not in useful]
+        at = draw % len(useful) if useful else 0
+        return [*useful[at:], *useful[:at], *nothing]
+
+    def _plain(self, schema: Schema, draw: int, depth: int) -> Iterator[object]:
+        for kind in _kinds(schema, draw):
+            made: Iterable[object]
+            if kind == "object":
+                made = objects(self, schema, draw, depth, optional=depth <= self._deepest // 2)
+            elif kind == "array":
+                made = arrays(self, schema, draw, depth, optional=depth <= self._deepest // 2)
+            else:
+                self._spend(_PATTERN_STEPS if "pattern" in schema else 0)
+                made = scalars(kind, schema, draw)
+            for value in made:
+                self._spend(len(value) // _CHARACTERS if isinstance(value, str) else 0)
+                yield value
+
+    def _spend(self, steps: int) -> None:
+        self._budget -= steps
+        if self._budget < 0:
+            raise NothingFits
 
 
-def _numbered(part: object, nth: int) -> object:
-    """Let the nth of several unlike texts be longer than the one before it."""
-    if isinstance(part, Mapping) and part.get("type") == "string" and not {"enum", "const", "pattern"} & part.keys():
-        least = part.get("minLength")
-        return {**part, "minLength": (least if isinstance(least, int) else 8) + nth}
-    return part
+def _weight(branch: object) -> int:
+    """Return how deep a branch may lead: the least for a plain value, the most for a reference."""
+    if not isinstance(branch, Mapping) or "const" in branch or "enum" in branch:
+        return 0
+    text = str(branch)
+    return len(text) + (1_000_000 if "$ref" in text else 0)
 
 
-def _kind(schema: Schema, draw: int) -> str:
-    """Return the JSON type to make: the one that is named, or that the schema's keywords speak of."""
+def _kinds(schema: Schema, draw: int) -> list[str]:
+    """Return the JSON types to make, in the order to try them: those named, or those that the keywords speak of."""
     given = schema.get("type")
     if isinstance(given, str):
-        return given
+        return [given]
     if isinstance(given, list) and given:
-        kinds = [kind for kind in given if kind != "null"] or given
-        return str(kinds[draw % len(kinds)])
-    for kind, keywords in _TELLTALES.items():
-        if any(word in schema for word in keywords):
-            return kind
-    return "string"
+        kinds = [str(kind) for kind in given if kind != "null"]
+        at = draw % len(kinds) if kinds else 0
+        return [*kinds[at:], *kinds[:at], *("null" for kind in given if kind == "null")]
+    spoken = [kind for kind, keywords in _TELLTALES.items() if not keywords.isdisjoint(schema)]
+    return list(dict.fromkeys(chain(spoken, ("string", "integer", "object", "array"))))
 
 
-_TELLTALES: dict[str, tuple[str, ...]] = {
-    "object": ("properties", "required", "additionalProperties", "minProperties"),
-    "array": ("items", "prefixItems", "minItems", "contains"),
-    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+_TELLTALES: dict[str, frozenset[str]] = {
+    "object": frozenset(
+        {"properties", "required", "additionalProperties", "minProperties", "patternProperties", "propertyNames"}
+    ),
+    "array": frozenset({"items", "prefixItems", "minItems", "contains"}),
+    "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
 }
-
-
-def _branches(schema: Schema, name: str) -> list[object]:
-    given = schema.get(name)
-    return given if isinstance(given, list) else []
-
-
-def _turned(branches: list[object], draw: int, depth: int) -> list[object]:
-    """Begin with another branch for another draw; deep down, with those that lead no deeper."""
-    if depth > _DEEPEST_OPTIONAL:
-        return sorted(branches, key=lambda branch: isinstance(branch, Mapping) and "$ref" in branch)
-    useful = [branch for branch in branches if not (isinstance(branch, Mapping) and branch.get("type") == "null")]
-    nothing = [branch for branch in branches if branch not in useful]
-    at = draw % len(useful) if useful else 0
-    return [*useful[at:], *useful[:at], *nothing]

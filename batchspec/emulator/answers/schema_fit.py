@@ -1,21 +1,28 @@
-"""Whether a value fits a JSON Schema, as far as choosing between candidates needs it.
+"""Whether a value fits a JSON Schema of draft 2020-12, within bounds that no schema can make it leave.
 
-Patterns and formats are not judged, so that no expression of a user is ever run. Not for a user's eyes: what people
-are told about a schema comes from elsewhere.
+Formats are not judged, as the draft has it by default. A keyword that is not known here and could refuse a value is
+refused itself. Not for a user's eyes: what people are told about a schema comes from elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
+
+from batchspec.emulator.answers.patterns import UnsupportedPatternError, found_in
 
 Schema = Mapping[str, object]
+"""A JSON Schema that is an object; the others are `true` and `false`."""
 
 _DEEPEST = 64
 _MOST_STEPS = 50_000
+_UNSUPPORTED = frozenset(
+    {"unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef", "additionalItems", "dependencies"}
+)
 
 
 class UnusableSchemaError(ValueError):
-    """A schema with a `$ref` that leads out of it or nowhere, or one that asks for work without end."""
+    """A schema that cannot be followed: a `$ref` out of it or to nowhere, a keyword not known, work without end."""
 
 
 def resolve(root: object, ref: object) -> object:
@@ -59,6 +66,8 @@ class Judge:
             raise UnusableSchemaError("it is too deep or too large")
         if not isinstance(schema, Mapping):
             return schema is not False
+        if not _UNSUPPORTED.isdisjoint(schema):
+            raise UnusableSchemaError(f"the keyword {min(_UNSUPPORTED & schema.keys())} is not supported")
         if not _fits_value(value, schema) or not self._logic(value, schema, depth + 1):
             return False
         if isinstance(value, dict):
@@ -85,15 +94,20 @@ class Judge:
         )
 
     def _object(self, members: dict[str, object], schema: Schema, depth: int) -> bool:
-        required = schema.get("required")
-        if isinstance(required, list) and any(name not in members for name in required if isinstance(name, str)):
+        if any(name not in members for name in needed_names(schema, members)):
             return False
-        known = schema.get("properties")
-        properties = known if isinstance(known, Mapping) else {}
-        # What a pattern covers is not judged.
-        rest = True if "patternProperties" in schema else schema.get("additionalProperties", True)
-        return _within(len(members), schema, "minProperties", "maxProperties") and all(
-            self.fits(member, properties.get(name, rest), depth) for name, member in members.items()
+        if not _within(len(members), schema, "minProperties", "maxProperties"):
+            return False
+        dependent = schema.get("dependentSchemas")
+        if isinstance(dependent, Mapping) and not all(
+            self.fits(members, part, depth) for name, part in dependent.items() if name in members
+        ):
+            return False
+        names = schema.get("propertyNames", True)
+        return all(
+            self.fits(name, names, depth)
+            and all(self.fits(member, part, depth) for part in parts_for_name(schema, name))
+            for name, member in members.items()
         )
 
     def _array(self, items: list[object], schema: Schema, depth: int) -> bool:
@@ -104,8 +118,11 @@ class Judge:
             return False
         if schema.get("uniqueItems") is True and any(equal(a, b) for at, a in enumerate(items) for b in items[:at]):
             return False
-        if "contains" in schema and not any(self.fits(item, schema["contains"], depth) for item in items):
-            return False
+        if "contains" in schema:
+            wanted = sum(self.fits(item, schema["contains"], depth) for item in items)
+            least, most = number_of(schema, "minContains"), number_of(schema, "maxContains")
+            if wanted < (1 if least is None else least) or (most is not None and wanted > most):
+                return False
         return all(self.fits(item, firsts[at] if at < len(firsts) else rest, depth) for at, item in enumerate(items))
 
 
@@ -121,10 +138,20 @@ def _fits_value(value: object, schema: Schema) -> bool:
     if isinstance(choices, list) and not any(equal(value, choice) for choice in choices):
         return False
     if isinstance(value, str):
-        return _within(len(value), schema, "minLength", "maxLength")
+        return _within(len(value), schema, "minLength", "maxLength") and _matches(value, schema)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _fits_number(value, schema)
     return True
+
+
+def _matches(text: str, schema: Schema) -> bool:
+    pattern = schema.get("pattern")
+    if not isinstance(pattern, str):
+        return True
+    try:
+        return found_in(pattern, text)
+    except UnsupportedPatternError as error:
+        raise UnusableSchemaError(f"the pattern {pattern[:80]!r}: {error}") from None
 
 
 def _fits_number(value: float, schema: Schema) -> bool:
@@ -135,8 +162,18 @@ def _fits_number(value: float, schema: Schema) -> bool:
         _within(value, schema, "minimum", "maximum")
         and (over is None or value > over)
         and (under is None or value < under)
-        and (step is None or step <= 0 or abs(value / step - round(value / step)) < 1e-9)
+        and (step is None or step <= 0 or is_multiple(value, step))
     )
+
+
+def is_multiple(value: float, step: float) -> bool:
+    """Tell whether a number is a multiple, both for a reader of decimals and for one of binary fractions."""
+    if isinstance(value, int) and isinstance(step, int):
+        return value % step == 0
+    try:
+        return (value / step).is_integer() and (Fraction(repr(value)) / Fraction(repr(step))).denominator == 1
+    except (OverflowError, ValueError):
+        return False
 
 
 def is_of_type(value: object, kind: object) -> bool:
@@ -149,6 +186,30 @@ def is_of_type(value: object, kind: object) -> bool:
         return value is None
     types: dict[str, type] = {"string": str, "boolean": bool, "object": dict, "array": list}
     return isinstance(kind, str) and kind in types and isinstance(value, types[kind])
+
+
+def needed_names(schema: Schema, members: Mapping[str, object]) -> list[str]:
+    """Return the names of the members that an object must have, some of them because of others that it has."""
+    required = schema.get("required")
+    needed = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+    dependent = schema.get("dependentRequired")
+    if isinstance(dependent, Mapping):
+        for name, others in dependent.items():
+            if name in members and isinstance(others, list):
+                needed += [other for other in others if isinstance(other, str)]
+    return needed
+
+
+def parts_for_name(schema: Schema, name: str) -> list[object]:
+    """Return the schemas that a member of that name must fit: its own, those of patterns, or that of the rest."""
+    parts: list[object] = []
+    properties = schema.get("properties")
+    if isinstance(properties, dict) and name in properties:
+        parts.append(properties[name])
+    patterns = schema.get("patternProperties")
+    if isinstance(patterns, dict):
+        parts += [part for pattern, part in patterns.items() if _matches(name, {"pattern": pattern})]
+    return parts or [schema.get("additionalProperties", True)]
 
 
 def _within(size: float, schema: Schema, least: str, most: str) -> bool:

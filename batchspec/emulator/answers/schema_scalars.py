@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 
-from batchspec.emulator.answers.patterns import sample
+from batchspec.emulator.answers.pattern_texts import texts
 from batchspec.emulator.answers.schema_fit import Schema, number_of
 
 _WORD = "emulated"
@@ -47,14 +48,13 @@ def scalars(kind: str, schema: Schema, draw: int) -> Iterator[object]:
 def _texts(schema: Schema, draw: int) -> Iterator[str]:
     least = int(number_of(schema, "minLength") or 0)
     pattern = schema.get("pattern")
-    if isinstance(pattern, str):
-        yield sample(pattern, draw)
-        yield sample(pattern, draw, stretch=least)
-        return
+    most = number_of(schema, "maxLength")
     form = schema.get("format")
     if isinstance(form, str) and form in _FORMATS:
         yield _FORMATS[form]
-    most = number_of(schema, "maxLength")
+    if isinstance(pattern, str):
+        yield from texts(pattern, draw, least, None if most is None else max(0, int(most)))
+        return
     wanted = max(0, min(max(least, len(_WORD)), int(most) if most is not None else _LONGEST, _LONGEST))
     yield (_WORD + f" {_WORD}" * (wanted // len(_WORD)))[:wanted]
 
@@ -91,12 +91,12 @@ def _bounds(schema: Schema, *, whole: bool) -> tuple[float, float]:
 
 
 def _multiples(low: float, high: float, step: float, draw: int, *, whole: bool) -> Iterator[float]:
-    first, last = math.ceil(low / step), math.floor(high / step)
+    exact = Fraction(repr(step))
+    first, last = math.ceil(Fraction(repr(low)) / exact), math.floor(Fraction(repr(high)) / exact)
     count = max(last - first + 1, 1)
     for turn in range(50):
-        value = (first + (draw + turn) % count) * step
-        # A product of floats may miss the multiple by a bit that a strict reader minds.
-        if value % 1 == 0:
+        value = (first + (draw + turn) % count) * exact
+        if value.denominator == 1:
             yield int(value)
-        elif not whole and (value / step).is_integer():
-            yield value
+        elif not whole:
+            yield float(value)

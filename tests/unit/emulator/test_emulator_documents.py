@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import re
+import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from schema_strategies import arbitrary_schemas, fitted_schemas
 
-from batchspec.emulator.answers import AnswerError
-from batchspec.emulator.answers.patterns import sample
+from batchspec.emulator.answers import AnswerError, answer
 from batchspec.emulator.answers.schema_documents import document
 
 SCALARS = st.one_of(
@@ -163,35 +163,65 @@ def test_a_schema_that_nothing_fits_is_refused_in_little_time(schema: object) ->
         document(schema, 0)
 
 
+def assert_refused(refused: AnswerError) -> None:
+    assert "no document that fits" in refused.message
+
+
+def fits_or_is_refused(schema: dict[str, Any], draw: int) -> bool:
+    """Ask for a structured answer; tell whether there is one, having checked it, or the reason why there is none."""
+    form = {"type": "json_schema", "json_schema": {"name": "made", "schema": schema}}
+    body = {"messages": [{"role": "user", "content": str(draw)}], "response_format": form}
+    try:
+        told: Any = answer("/v1/chat/completions", "m", body)
+    except AnswerError as refused:
+        assert_refused(refused)
+        return False
+    Draft202012Validator(schema).validate(json.loads(told["choices"][0]["message"]["content"]))
+    return True
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(arbitrary_schemas(), st.integers(0, 2**64 - 1))
+def test_a_structured_answer_fits_any_schema_or_its_line_fails(schema: dict[str, Any], draw: int) -> None:
+    event(str(fits_or_is_refused(schema, draw)))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(fitted_schemas(), st.integers(0, 2**64 - 1))
+def test_a_structured_answer_fits_a_schema_that_is_written_around_a_value(schema: dict[str, Any], draw: int) -> None:
+    event(str(fits_or_is_refused(schema, draw)))
+
+
+def test_nearly_every_schema_that_some_value_fits_is_answered() -> None:
+    fitting: list[bool] = []
+
+    @settings(
+        max_examples=400,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(fitted_schemas())
+    def count(schema: dict[str, Any]) -> None:
+        fitting.append(fits_or_is_refused(schema, 7))
+
+    count()
+    assert fitting.count(False) <= len(fitting) // 50
+
+
 @pytest.mark.parametrize(
-    "pattern",
+    ("schema", "told"),
     [
-        r"^[A-Z]{2}\d{3}$",
-        r"^(?:red|green|blue)$",
-        r"^a{2,4}b?c*d+$",
-        r"^[^0-9]+$",
-        r"^\+?[1-9]\d{1,14}$",
-        r"^[\w.]+@[\w-]+\.[a-z]{2,}$",
-        r"^(?P<year>\d{4})-(?P<month>0[1-9]|1[0-2])$",
-        r"^[]a-c-]{3}$",
-        r"^\S+ \D\W$",
-        r"^\x41\u0042$",
-        r"^((a|b){2}){3}$",
-        r"^a+?b{2}?$",
-        r"x{y}",
+        ({"type": "string", "pattern": "^(?=a)b"}, "look-around"),
+        ({"type": "string", "pattern": "("}, "a group is not closed"),
+        ({"type": "object", "unevaluatedProperties": False}, "unevaluatedProperties is not supported"),
+        ({"$ref": "https://example.org/x"}, "leads out of the schema"),
+        ({"type": "array", "minItems": 10**6}, "an array of 1000000 items"),
     ],
 )
-@pytest.mark.parametrize("draw", [0, 1, 99])
-def test_a_text_is_made_after_its_pattern(pattern: str, draw: int) -> None:
-    assert re.search(pattern, sample(pattern, draw)), sample(pattern, draw)
-    assert re.search(pattern, sample(pattern, draw, stretch=8)), sample(pattern, draw, stretch=8)
-
-
-@given(st.text(st.sampled_from("ab01()[]{}|?*+^$\\-.,:<>=!PdwsDx"), max_size=40), st.integers(0, 9))
-def test_no_pattern_is_too_odd_to_be_read(pattern: str, draw: int) -> None:
-    assert len(sample(pattern, draw)) <= 4000
-
-
-@pytest.mark.parametrize("pattern", ["((a{9999}){9999}){9999}", "(" * 5000, "[" * 5000, "a{999999999999}", "\\"])
-def test_a_hostile_pattern_costs_little(pattern: str) -> None:
-    assert len(sample(pattern, 1, stretch=9)) <= 4000
+def test_a_schema_that_is_not_supported_is_refused_with_the_reason(schema: Any, told: str) -> None:
+    with pytest.raises(AnswerError, match="no document that fits") as refused:
+        document(schema, 0)
+    assert told in refused.value.message
