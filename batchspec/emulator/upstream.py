@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import http.client
 import json
-import random
 import re
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +58,6 @@ class Upstream:
         self._options = options
         self._stopping = threading.Event()
         self._own = threading.local()
-        self._jitter = random.SystemRandom().random
         self._pool = ThreadPoolExecutor(options.concurrency, thread_name_prefix="batchspec-upstream")
 
     @property
@@ -86,7 +85,11 @@ class Upstream:
             status, retry_after, content = self._send(self._address.path_of(endpoint), data)
             if status not in _PASSING:
                 return _answered(status, content)
-            wait = min(retry_after, _LONGEST_RETRY_AFTER) if retry_after is not None else pause * self._jitter()
+            wait = (
+                min(retry_after, _LONGEST_RETRY_AFTER)
+                if retry_after is not None
+                else pause * secrets.randbelow(1000) / 1000
+            )
             if time.monotonic() + wait >= until:
                 raise AnswerError(_message(content) or "no answer from upstream", kind="upstream_error", status=status)
             if self._stopping.wait(wait):

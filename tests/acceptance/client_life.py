@@ -7,17 +7,21 @@ It imports nothing of batchspec, so that a release of the client can be tried in
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import sys
 import time
 from typing import Any
 
-try:
-    from mistralai.client import Mistral  # 2 and newer
-except ImportError:
-    import mistralai  # 1
 
-    Mistral = getattr(mistralai, "Mistral")  # noqa: B009 - newer releases have no such name to check
+def client_class() -> Any:
+    """Return the client, which lives in `mistralai.client` since release 2 and in `mistralai` before."""
+    for home in ("mistralai.client", "mistralai"):
+        with contextlib.suppress(ImportError, AttributeError):
+            return importlib.import_module(home).Mistral
+    raise SystemExit("there is no official client in this environment")
+
 
 USER = [{"role": "user", "content": "hello"}]
 BODIES: dict[str, dict[str, Any]] = {
@@ -59,7 +63,7 @@ def live_through(client: Any, endpoint: str, body: dict[str, Any]) -> None:
 
 def main(url: str) -> None:
     """Go through every endpoint."""
-    with Mistral(api_key="a-key", server_url=url) as client:
+    with client_class()(api_key="a-key", server_url=url) as client:
         for endpoint, body in BODIES.items():
             live_through(client, endpoint, body)
             print(endpoint, "lived")
