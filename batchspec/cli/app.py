@@ -24,8 +24,8 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return for each way to end
     """Run the program and return its exit code."""
-    console = Console(environ=dict(os.environ))
     interrupts = Interrupts()
+    console = Console(environ=dict(os.environ), interrupts=interrupts)
     interrupts.listen()
     try:
         code = main(list(arguments), standalone_mode=False, obj=Run(console, interrupts), prog_name="batchspec")

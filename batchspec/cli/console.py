@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from batchspec.cli.interrupts import Interrupts
 from batchspec.core.diagnostics import Diagnostic
 from batchspec.core.errors import BatchspecError, InvalidInputError, ProviderError
 from batchspec.core.json_text import encode_pretty
@@ -26,6 +27,7 @@ class Console:
     """The two streams of a run, and how they are to look. `root` is what paths in messages are relative to."""
 
     environ: Mapping[str, str]
+    interrupts: Interrupts
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
@@ -82,12 +84,11 @@ class Console:
 
         if self.quiet:
             return progress.SilentProgress()
-        live = sys.stderr.isatty() and not self.environ.get("CI") and self.environ.get("TERM") != "dumb"
-        return (
-            progress.LiveProgress(sys.stderr, colour=self._colour(sys.stderr))
-            if live
-            else progress.LogProgress(sys.stderr)
-        )
+        if not sys.stderr.isatty() or self.environ.get("CI") or self.environ.get("TERM") == "dumb":
+            return progress.LogProgress(sys.stderr)
+        from batchspec.report.live import LiveProgress
+
+        return LiveProgress(sys.stderr, colour=self._colour(sys.stderr))
 
     def diagnostics(self, found: Sequence[Diagnostic]) -> None:
         """Write findings for a person."""

@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from batchspec.core.errors import ExitCode, Interrupted
@@ -24,6 +26,7 @@ class Interrupts:
     def __init__(self) -> None:
         self._asked = threading.Event()
         self._signal: signal.Signals | None = None
+        self._asking = False
 
     def listen(self) -> None:
         """Take over SIGINT, SIGTERM and SIGHUP; only possible, and only done, in the main thread."""
@@ -38,6 +41,17 @@ class Interrupts:
             os._exit(_EXIT_CODES[signal.Signals(number)])
         self._signal = signal.Signals(number)
         self._asked.set()
+        if self._asking:
+            self.stop()
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """While a person is asked, nothing is in hand: a signal ends the question at once."""
+        self._asking = True
+        try:
+            yield
+        finally:
+            self._asking = False
 
     def stop(self) -> None:
         """Raise Interrupted once a signal has come."""

@@ -32,14 +32,14 @@ def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Counter[tup
         world.stop()
         count = _adopt(job, world, provider, notes)
         if count:
-            adopted[job.metadata.get(SPEC, ""), job.model or ""] += count
+            adopted[job.metadata.get(SPEC, ""), _model_of(job) or ""] += count
     world.ledger.mark_compared(world.clock.now())
     return adopted
 
 
 def _adopt(job: BatchJob, world: World, provider: Provider, notes: Notes) -> int:
     shard = job.metadata.get(SHARD)
-    model = job.model or (AGENT_PREFIX + job.agent_id if job.agent_id else None)
+    model = _model_of(job)
     if shard is None or model is None:
         notes.add(f"job {job.id} bears this project's mark but is not of this program's making; it is left alone")
         return 0
@@ -72,6 +72,11 @@ def _adopt(job: BatchJob, world: World, provider: Provider, notes: Notes) -> int
         collect(claim, job, world=world, provider=provider, notes=notes)
     notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {model})")
     return taken
+
+
+def _model_of(job: BatchJob) -> str | None:
+    """Return what stands in a spec's place of the model."""
+    return job.model or (AGENT_PREFIX + job.agent_id if job.agent_id else None)
 
 
 def _fetch(job: BatchJob, paths: Sequence[Path], world: World, provider: Provider) -> None:

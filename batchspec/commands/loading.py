@@ -53,6 +53,7 @@ class SpecLoader:
                 if not error.diagnostics:
                     raise
         findings.extend(_repeated_names([each.spec for each in loaded]))
+        findings.extend(_repeated_outputs([each.spec for each in loaded]))
         _raise_if_errors(findings)
         return tuple(loaded)
 
@@ -96,6 +97,24 @@ def _raise_if_errors(findings: Sequence[Diagnostic]) -> None:
     if has_errors(findings):
         count = sum(found.severity is Severity.ERROR for found in findings)
         raise InvalidInputError(f"{count:,} errors were found", findings)
+
+
+def _repeated_outputs(specs: Sequence[Spec]) -> list[Diagnostic]:
+    first: dict[str, Spec] = {}
+    findings = []
+    for spec in specs:
+        earlier = first.setdefault(spec.output_path, spec)
+        if earlier is not spec and earlier.name != spec.name:
+            findings.append(
+                spec.document.diagnostic(
+                    ("output",),
+                    "repeated-output",
+                    f"the output `{spec.output_path}` is taken",
+                    detail=f"{earlier.path} writes it; each would overwrite the other's results",
+                    hint="give one of them another `output`",
+                )
+            )
+    return findings
 
 
 def _repeated_names(specs: Sequence[Spec]) -> list[Diagnostic]:

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -189,13 +191,13 @@ def test_sending_wants_a_yes(tmp_path: Path) -> None:
     assert project.run("apply", *EMULATED, "--json").document["error"]["exit_code"] == 8
 
 
-@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 8), (b"y\n", 0)])
-def test_a_person_at_a_terminal_is_asked(tmp_path: Path, answer: bytes, code: int) -> None:
-    project = make_project(tmp_path)
+@contextmanager
+def asked_at_a_terminal(project: Project) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """An `apply` on a terminal, once it has put its question; what it writes then is read and thrown away."""
     terminal, end = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "batchspec", "apply", *EMULATED, "--wait"],
-        cwd=tmp_path,
+        cwd=project.root,
         env=project.environment() | {"TERM": "xterm"},
         stdin=end,
         stdout=end,
@@ -205,7 +207,7 @@ def test_a_person_at_a_terminal_is_asked(tmp_path: Path, answer: bytes, code: in
     shown = b""
     while b"Send 3 requests?" not in shown:
         shown += os.read(terminal, 4096)
-    os.write(terminal, answer)
+    yield process, terminal
     try:
         while os.read(terminal, 4096):
             pass
@@ -213,6 +215,19 @@ def test_a_person_at_a_terminal_is_asked(tmp_path: Path, answer: bytes, code: in
         pass  # how Linux tells that the other end of a terminal was closed
     finally:
         os.close(terminal)
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 8), (b"y\n", 0)])
+def test_a_person_at_a_terminal_is_asked(tmp_path: Path, answer: bytes, code: int) -> None:
+    with asked_at_a_terminal(make_project(tmp_path)) as (process, terminal):
+        os.write(terminal, answer)
+    assert process.wait(timeout=60) == code
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_question_at_once(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    with asked_at_a_terminal(make_project(tmp_path)) as (process, _):
+        process.send_signal(number)
     assert process.wait(timeout=60) == code
 
 

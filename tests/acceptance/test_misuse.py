@@ -109,6 +109,14 @@ def test_a_name_is_unique_within_a_project(tmp_path: Path) -> None:
     assert "error[repeated-name]" in told.err
 
 
+def test_two_specs_do_not_write_one_output(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    project.write("other.batchspec.yaml", SPEC.replace("name: demo", "name: other") + "output: results/demo.jsonl\n")
+    told = project.run("validate")
+    assert told.code == 3
+    assert "error[repeated-output]" in told.err
+
+
 def test_unknown_keys_of_a_body_are_warnings(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     project.write("demo.batchspec.yaml", SPEC.replace("max_tokens", "max_token"))

@@ -38,9 +38,9 @@ CALLS = [
 def document() -> dict[str, Any]:
     """The provider's OpenAPI document, which is not a part of this project."""
     named = os.environ.get("MISTRAL_OPENAPI")
-    beside = Path(__file__).parents[3] / "shared" / "reference" / "mistral-openapi.json"
+    beside = next(iter(Path(__file__).parents[3].glob("*/reference/mistral-openapi.json")), None)
     path = Path(named) if named else beside
-    if not path.exists():
+    if path is None:
         pytest.skip("the API's OpenAPI document is not at hand (MISTRAL_OPENAPI names it)")
     read: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     wanted = {path for path, _ in CALLS}
