@@ -70,6 +70,10 @@ def _adopt(job: BatchJob, world: World, provider: Provider, notes: Notes) -> int
     if job.status.ended:
         # At once, since a later job may hold the same requests again: those that failed in this one.
         collect(claim, job, world=world, provider=provider, notes=notes)
+    elif not taken:
+        provider.cancel_job(job.id)
+        notes.add(f"cancelled job {job.id}: every request of it is in an earlier job, or answered")
+        return 0
     notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {model})")
     return taken
 

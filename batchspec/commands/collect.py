@@ -11,7 +11,7 @@ from pathlib import Path
 from batchspec.commands.world import Notes, World
 from batchspec.core.errors import ProviderRefusedError
 from batchspec.core.ledger import Claim
-from batchspec.core.model import BatchJob, RequestDigest
+from batchspec.core.model import BatchJob, BatchJobStatus, RequestDigest
 from batchspec.core.outcomes import Outcome, ResultLineError, read_result_line, without_a_line
 from batchspec.core.ports import Provider
 
@@ -33,8 +33,8 @@ class _Reading:
 def collect(claim: Claim, job: BatchJob, *, world: World, provider: Provider, notes: Notes) -> bool:
     """Take in an ended job's answers; tell whether that was done.
 
-    A result file that is shorter than the job's own counters is fetched again; it is believed once it has come with
-    the same bytes twice. Requests without a line get an explicit outcome.
+    Result files with fewer requests than the job must have answered are fetched again; they are believed once they
+    have come with the same bytes twice. Requests without a line get an explicit outcome.
     """
     digests = {line.custom_id: line.digest for line in world.ledger.claim_lines(claim.id)}
     with ExitStack() as cleanup:
@@ -64,7 +64,9 @@ def collect(claim: Claim, job: BatchJob, *, world: World, provider: Provider, no
 def _read_whole(
     job: BatchJob, digests: dict[str, RequestDigest], world: World, provider: Provider, cleanup: ExitStack
 ) -> _Reading | None:
-    expected = min(job.succeeded_requests + job.failed_requests, len(digests))
+    # The counters may lag. SUCCESS means that every line was processed; of any other end only they tell.
+    succeeded = job.status is BatchJobStatus.SUCCESS
+    expected = len(digests) if succeeded else min(job.succeeded_requests + job.failed_requests, len(digests))
     earlier: set[str] = set()
     for _ in range(_READS):
         reading = _download(job, world, provider, cleanup)

@@ -84,6 +84,8 @@ class _SpecPlanner:
         self._ledger = ledger
         self._scratch = scratch
         self._findings = findings
+        # Ids that follow from the bodies repeat with them: then a row that repeats declares nothing of its own.
+        self._names_ids = loaded.renderer.names_its_ids
         self._identities = {model: RequestIdentity(spec.endpoint, model) for model in spec.models}
         self._variants = {
             model: VariantPlan(model=model, adopted=adopted.get((spec.name, model), 0)) for model in spec.models
@@ -108,7 +110,7 @@ class _SpecPlanner:
             variant.duplicates += len(chunk.repeated)
             variant.requests += len(fresh)
             self._decide(model, fresh, needs)
-        self._compare(chunk.rows, fresh, needs)
+        self._compare(chunk.rows if self._names_ids else fresh, fresh, needs)
         for index in sorted(needs.models):
             row = fresh[index]
             line = request_line(row.custom_id, row.body)

@@ -76,13 +76,15 @@ def _settle_claim(
     """Carry out the protocol's decision about one claim; return until when it has to wait, if it has."""
     match resolve(claim, observed, world.ledger.project_id, world.clock.now(), world.settle_seconds):
         case Adopt(job, surplus):
+            # Before the claim is settled, so that a death in between forgets none of them.
+            for other in surplus:
+                if not other.status.ended:
+                    provider.cancel_job(other.id)
+                    done.notes.add(f"cancelled job {other.id}: a second job for the same shard as {job.id}")
             world.checkpoint("resolve:before-adopt")
             world.ledger.mark_created(claim.id, job)
             done.adopted[claim.spec, claim.model] += claim.requests
             done.notes.add(f"adopted job {job.id} ({claim.requests:,} requests of {claim.spec}, {claim.model})")
-            for other in surplus:
-                provider.cancel_job(other.id)
-                done.notes.add(f"cancelled job {other.id}: a second job for the same shard as {job.id}")
         case Release(reason):
             _probe_workspace(world, provider)
             world.checkpoint("resolve:before-release")
