@@ -92,6 +92,7 @@ class Machine:
             new_scratch=SqliteScratch,
             open_output=self.open_output,
             fingerprint=self.fingerprint,
+            local_path=lambda path: self.root / path,
             downloads=self.home / "downloads",
             clock=self.clock,
             progress=silent(),

@@ -49,13 +49,16 @@ class Scripted:
     def outputs(self, job_id: str) -> Sequence[bytes]:
         return self.answers
 
-    def upload(self, path: Path, filename: str, progress: Progress) -> RemoteFile:
+    def upload(self, path: Path, filename: str, progress: Progress, purpose: str = "batch") -> RemoteFile:
         raise AssertionError("collecting uploads nothing")
 
     def create_job(self, request: JobRequest) -> BatchJob:
         raise AssertionError("collecting creates nothing")
 
-    def find_files(self, filename: str) -> Sequence[RemoteFile]:
+    def get_file(self, file_id: str) -> RemoteFile | None:
+        return None
+
+    def find_files(self, filename: str, purpose: str = "batch") -> Sequence[RemoteFile]:
         return []
 
     def get_job(self, job_id: str) -> BatchJob | None:
@@ -136,6 +139,7 @@ class Desk:
             new_scratch=SqliteScratch,
             open_output=pytest.fail,
             fingerprint=pytest.fail,
+            local_path=pytest.fail,
             downloads=self._folder,
             clock=QuickClock(),
             progress=silent(),
