@@ -65,10 +65,12 @@ def _wanted(
 ) -> Iterator[RenderedRow]:
     spec = loaded.spec
     identities = [RequestIdentity(spec.endpoint, model) for model in spec.models]
+    named = loaded.renderer.names_its_ids
     for chunk in desired_chunks(loaded, scratch, findings, progress, stop):
         rows = [row for index, row in enumerate(chunk.rows) if index not in chunk.repeated]
         if options.custom_id is not None:
-            rows = [row for row in chunk.rows if row.custom_id == options.custom_id]
+            # A row that names its id is shown by it, though another row's line may be sent for both.
+            rows = [row for row in (chunk.rows if named else rows) if row.custom_id == options.custom_id]
         if options.changed and ledger is not None:
             rows = _unsatisfied(rows, identities, ledger, spec.max_attempts)
         yield from rows
