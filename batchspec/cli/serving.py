@@ -10,7 +10,7 @@ from batchspec.cli.interrupts import Interrupts
 from batchspec.core.errors import ExitCode, Interrupted
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
-from batchspec.emulator.upstream import UpstreamOptions
+from batchspec.emulator.upstream.options import UpstreamOptions, read_key
 
 _LOOK_EVERY = 3600.0
 
@@ -21,8 +21,8 @@ def serving_options(
     """Return the options of a server, the key of its upstream from the environment alone."""
     if upstream is None:
         return EmulatorOptions(key=key)
-    upstream_key = environ.get("BATCHSPEC_UPSTREAM_KEY", "").strip() or None
-    return EmulatorOptions(key=key, upstream=UpstreamOptions(upstream, upstream_key, concurrency))
+    upstream_key = read_key(environ.get("BATCHSPEC_UPSTREAM_KEY", ""))
+    return EmulatorOptions(key=key, upstream=UpstreamOptions(url=upstream, key=upstream_key, concurrency=concurrency))
 
 
 def serve(data: Path, port: int, options: EmulatorOptions, console: Console, interrupts: Interrupts) -> int:

@@ -21,6 +21,7 @@ from batchspec.emulator.listing import files_query, flag, jobs_query, whole
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.refusals import FieldFault, Refusal, no_such, too_large
 from batchspec.emulator.uploads import receive
+from batchspec.emulator.upstream.translation import NOT_ASKED_FOR
 
 _MOST_JSON_BYTES = 256 * 1024 * 1024
 _HOUR = 3600
@@ -97,7 +98,10 @@ class Calls:
 
     def create(self, request: Request) -> Response:
         """POST /v1/batch/jobs."""
-        job = self._jobs.create(read_new_job(_json(request)))
+        new = read_new_job(_json(request))
+        if self._options.upstream is not None and new.endpoint in NOT_ASKED_FOR:
+            raise FieldFault(("body", "endpoint"), f"The upstream server cannot be asked for {new.endpoint}")
+        job = self._jobs.create(new)
         self._wake()
         return self._shown(job)
 

@@ -28,8 +28,8 @@ _UNFINISHED = (BatchJobStatus.QUEUED, BatchJobStatus.RUNNING, BatchJobStatus.CAN
 class Progress:
     """How far a job is: the place in its input, what its two files hold by right, and its counters.
 
-    `line` counts the lines executed, over all input files. Bytes beyond `output_bytes` and `error_bytes` belong to a
-    chunk that was never committed.
+    `line` is the number of lines before that place, over all input files: every one of them is executed. Bytes beyond
+    `output_bytes` and `error_bytes` belong to a chunk that was never committed.
     """
 
     input_index: int = 0
@@ -259,6 +259,11 @@ class JobStore:
                 executed,
             )
             connection.execute(f"UPDATE jobs SET {changes} WHERE seq = ?", (*astuple(progress), job.seq))  # noqa: S608
+
+    def executed_after(self, job: Job, line: int) -> set[int]:
+        """Return the numbers of a job's lines beyond `line` that are executed."""
+        rows = self._database.rows("SELECT line FROM executions WHERE job = ? AND line > ?", (job.seq, line))
+        return {int(row["line"]) for row in rows}
 
     def finish(self, job: Job, status: BatchJobStatus, error: str | None = None) -> None:
         """End a job and show its files; one whose cancel was requested ends as CANCELLED, whatever it came to."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from batchspec.emulator.faults import Faults
-from batchspec.emulator.upstream import UpstreamOptions
+from batchspec.emulator.upstream.options import UpstreamOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class EmulatorOptions:
     - `queue_seconds`: how long a job stays QUEUED; `line_seconds`: how long each of its lines takes.
     - `cancel_seconds`: how long a running job goes on after its cancel was requested.
     - `hour_seconds`: how long an hour of `timeout_hours` lasts.
-    - `in_order`: result lines in the order of the input, where the service gives them in any order.
+    - `in_order`: result lines in the order of the input, where the service gives them in any (not with `upstream`).
     - `upstream`: the live server that answers in place of the made-up answers.
     - `max_file_bytes`: the largest file that can be uploaded (the service takes 512 MB).
     """

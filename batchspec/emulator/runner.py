@@ -20,14 +20,15 @@ from typing import NamedTuple
 from batchspec.core.model import BatchJobStatus
 from batchspec.emulator.answers import answer
 from batchspec.emulator.database import RunnerLock
-from batchspec.emulator.execution import Answer, LineResult, execute
+from batchspec.emulator.execution import execute
 from batchspec.emulator.faults import FaultInjector
 from batchspec.emulator.files import FileStore
-from batchspec.emulator.jobs import Executed, Job, JobStore, Progress
+from batchspec.emulator.jobs import Job, JobStore
 from batchspec.emulator.options import EmulatorOptions
+from batchspec.emulator.recording import Finished, append, record
 from batchspec.emulator.refusals import Refusal
 from batchspec.emulator.uploads import LONGEST_LINE
-from batchspec.emulator.upstream import Upstream, UpstreamStopped
+from batchspec.emulator.upstream.running import UpstreamRunner
 
 _CHUNK_LINES = 1_000
 _CHUNK_BYTES = 4 * 1024 * 1024
@@ -60,22 +61,26 @@ class JobRunner:
         self._faults = faults
         self._options = options
         self._data = data
-        self._upstream = None if options.upstream is None else Upstream(options.upstream)
-        self._answer: Answer = self._upstream or partial(answer, files=files.attachment)
+        self._answer = partial(answer, files=files.attachment)
         self._wake = threading.Event()
+        self._upstream = (
+            None
+            if options.upstream is None
+            else UpstreamRunner(options.upstream, jobs=jobs, files=files, faults=faults, wake=self._wake.set)
+        )
         self._stopping = False
         self._due: dict[int, float] = {}
         self._thread = threading.Thread(target=self._run, name="batchspec-emulator-runner", daemon=True)
 
     def start(self) -> None:
         """Begin; unfinished jobs of an earlier run are taken up."""
+        if self._upstream is not None:
+            self._upstream.start()
         self._thread.start()
 
     def stop(self) -> None:
         """End after the chunk in hand, and wait for that."""
         self._stopping = True
-        if self._upstream is not None:
-            self._upstream.stop()
         self._wake.set()
         self._thread.join()
 
@@ -85,23 +90,28 @@ class JobRunner:
 
     def _run(self) -> None:
         with closing(RunnerLock(self._data)) as lock:
-            while not self._stopping and not lock.acquire():
-                self._wake.wait(_POLL_SECONDS)
-                self._wake.clear()
-            self._files.sweep()
-            while not self._stopping:
-                self._wake.clear()
-                try:
-                    worked = self._turn()
-                except (OSError, sqlite3.Error):
-                    # A full disk may be mended while the server runs.
-                    _LOG.exception("the emulator cannot go on with its jobs; it tries again")
-                    self._wake.wait(_TROUBLE_SECONDS)
-                    continue
-                except UpstreamStopped:
-                    break
-                if not worked:
-                    self._wake.wait(self._rest())
+            try:
+                self._take_turns(lock)
+            finally:
+                if self._upstream is not None:
+                    self._upstream.finish(self._jobs.unfinished)
+
+    def _take_turns(self, lock: RunnerLock) -> None:
+        while not self._stopping and not lock.acquire():
+            self._wake.wait(_POLL_SECONDS)
+            self._wake.clear()
+        self._files.sweep()
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                worked = self._turn()
+            except (OSError, sqlite3.Error):
+                # A full disk may be mended while the server runs.
+                _LOG.exception("the emulator cannot go on with its jobs; it tries again")
+                self._wake.wait(_TROUBLE_SECONDS)
+                continue
+            if not worked:
+                self._wake.wait(self._rest())
 
     def _turn(self) -> bool:
         """Give every unfinished job one step; tell whether any had something to do."""
@@ -111,14 +121,14 @@ class JobRunner:
         for job in jobs:
             if self._stopping:
                 break
-            worked = self._step(job) or worked
+            worked = self._step(job, len(jobs)) or worked
         return worked
 
     def _rest(self) -> float:
         soonest = min(self._due.values(), default=float("inf")) - time.monotonic()
         return max(0.0, min(_POLL_SECONDS, soonest))
 
-    def _step(self, job: Job) -> bool:
+    def _step(self, job: Job, unfinished: int) -> bool:
         now = time.time()
         if now >= job.created_at + job.timeout_hours * self._options.hour_seconds:
             return self._end(job, BatchJobStatus.TIMEOUT_EXCEEDED)
@@ -126,6 +136,8 @@ class JobRunner:
             return now >= job.created_at + self._options.queue_seconds and self._start(job)
         if job.cancel_requested_at is not None and now >= job.cancel_requested_at + self._options.cancel_seconds:
             return self._end(job, BatchJobStatus.CANCELLED)
+        if self._upstream is not None:
+            return self._run_upstream(self._upstream, job, unfinished)
         return self._is_due(job) and self._run_chunk(job)
 
     def _start(self, job: Job) -> bool:
@@ -153,7 +165,7 @@ class JobRunner:
 
     def _pace(self, job: Job) -> int:
         """Return how many lines the job's next chunk may have."""
-        most = _CHUNK_LINES if self._upstream is None else self._upstream.lines_at_once
+        most = _CHUNK_LINES
         if self._options.line_seconds > 0:
             most = max(1, min(most, int(_PACE_SECONDS / self._options.line_seconds)))
         if job.fail_after is not None:
@@ -177,42 +189,36 @@ class JobRunner:
         return True
 
     def _execute(self, job: Job, chunk: Chunk) -> Job:
-        results = self._results(job, chunk)
-        done = job.progress
-        executed = [
-            Executed(done.line + number, result.body, result.succeeded) for number, result in enumerate(results, 1)
-        ]
+        faults = self._faults.current
+        results = [execute(job.endpoint, job.answering, line, faults, self._answer) for line in chunk.lines]
+        finished = [Finished(number, result) for number, result in enumerate(results, job.progress.line + 1)]
         if not self._options.in_order:
             # The service promises no order; by their digests the lines fall as if at random, and always alike.
-            results.sort(key=lambda result: result.body)
-        good = [result.written for result in results if result.succeeded]
-        bad = [result.written for result in results if not result.succeeded]
-        progress = Progress(
+            finished.sort(key=lambda line: line.result.body)
+        place = replace(
+            job.progress,
             input_index=chunk.input_index,
             input_offset=chunk.input_offset,
-            line=done.line + len(results),
-            output_bytes=_append(self._files.path(job.output_id), done.output_bytes, good),
-            output_lines=done.output_lines + _newlines(good),
-            error_bytes=_append(self._files.path(job.error_id), done.error_bytes, bad),
-            error_lines=done.error_lines + _newlines(bad),
-            succeeded=done.succeeded + len(good),
-            failed=done.failed + len(bad),
+            line=job.progress.line + len(results),
         )
-        self._jobs.advance(job, progress, executed)
-        return replace(job, progress=progress)
+        return record(job, finished, place, jobs=self._jobs, files=self._files)
 
-    def _results(self, job: Job, chunk: Chunk) -> list[LineResult]:
-        def result(line: bytes) -> LineResult:
-            return execute(job.endpoint, job.answering, line, faults, self._answer)
-
-        faults = self._faults.current
-        if self._upstream is None:
-            return [result(line) for line in chunk.lines]
-        return self._upstream.map(result, chunk.lines)
+    def _run_upstream(self, upstream: UpstreamRunner, job: Job, unfinished: int) -> bool:
+        try:
+            job, worked = upstream.step(job, unfinished)
+        except FileNotFoundError:
+            return self._end(job, BatchJobStatus.FAILED, "an input file was deleted while the job ran")
+        if not upstream.is_done(job):
+            return worked
+        if job.fail_after is not None:
+            return self._end(job, BatchJobStatus.FAILED, "injected fault: the job failed half way")
+        return self._end(job, BatchJobStatus.SUCCESS)
 
     def _end(self, job: Job, status: BatchJobStatus, error: str | None = None) -> bool:
-        _append(self._files.path(job.output_id), job.progress.output_bytes, ())
-        _append(self._files.path(job.error_id), job.progress.error_bytes, ())
+        if self._upstream is not None:
+            job = self._upstream.let_go(job)
+        append(self._files.path(job.output_id), job.progress.output_bytes, ())
+        append(self._files.path(job.error_id), job.progress.error_bytes, ())
         self._jobs.finish(job, status, error)
         if job.inline:
             for file_id in job.input_files:
@@ -236,20 +242,3 @@ def read_chunk(paths: Sequence[Path], index: int, offset: int, most_lines: int) 
                 size += len(line)
                 offset += len(line)
     return Chunk(lines, index, offset)
-
-
-def _append(path: Path, committed: int, pieces: Sequence[bytes]) -> int:
-    """Write after what was committed, dropping what was written and never committed; return the size."""
-    data = b"".join(pieces)
-    if not data and not path.exists():
-        return committed
-    with path.open("ab") as stream:
-        stream.truncate(committed)
-        stream.write(data)
-    if committed + len(data) == 0:
-        path.unlink()
-    return committed + len(data)
-
-
-def _newlines(pieces: Sequence[bytes]) -> int:
-    return sum(piece.count(b"\n") for piece in pieces)
