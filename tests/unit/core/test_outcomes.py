@@ -69,6 +69,7 @@ def test_the_observed_failure_whose_body_is_a_json_string() -> None:
     [
         # Refused for good.
         ({"status_code": 400, "body": {"message": "no"}}, None, Outcome(FAILED, 400, None, "no")),
+        ({"status_code": 302, "body": {"message": "moved"}}, None, Outcome(FAILED, 302, None, "moved")),
         ({"status_code": 404, "body": "gone"}, None, Outcome(FAILED, 404, None, "gone")),
         ({"status_code": 422, "body": {"detail": "wrong"}}, None, Outcome(FAILED, 422, None, "wrong")),
         (
