@@ -18,8 +18,9 @@ from batchspec.core.canonical import canonical
 from batchspec.core.json_text import parse
 from batchspec.emulator.answers import answer
 
-# Not a part of this project: it may lie in a folder beside it.
-GLOSSES = next(iter(Path(__file__).parents[3].glob("*/data/wordnet-glosses.csv")), Path("wordnet-glosses.csv"))
+# Not a part of this project: it may lie in a folder beside it, whole.
+BESIDE = Path(__file__).parents[3].glob("*/data/wordnet-glosses.csv")
+GLOSSES = next((path for path in BESIDE if path.stat().st_size == 13_632_807), Path("wordnet-glosses.csv"))
 MODELS = ("mistral-small-latest", "ministral-8b-latest")
 ENDPOINT = "/v1/chat/completions"
 SPEC = """\
