@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -55,6 +56,22 @@ def test_an_example_comes_to_results_by_its_own_command_and_a_second_run_sends_n
     second = project.run(*command, "--json")
     assert second.code == 0
     assert second.document["sent"] == {"jobs": 0, "requests": 0}
+
+
+def shown_rows(name: str) -> list[dict[str, object]]:
+    """Return the result lines that the example's README shows, of each of its files the first."""
+    text = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```json\n(.+?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [json.loads(line) for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_an_examples_readme_shows_its_result_files(tmp_path: Path, name: str) -> None:
+    project = copy_of(name, tmp_path / name)
+    assert project.run(*command_of(name)).code == 0
+    firsts = [project.rows(f"results/{path.name}")[0] for path in sorted((project.root / "results").glob("*.jsonl"))]
+    told = [{key: row[key] for key in ("custom_id", "model", "status", "text", "error")} for row in firsts]
+    assert told == shown_rows(name)
 
 
 @pytest.mark.parametrize("name", FOLDERS)
