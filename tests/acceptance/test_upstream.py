@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from driving import Project, make_project
 
 from batchspec.emulator.options import EmulatorOptions
-from batchspec.emulator.refusals import EmulatorError
 from batchspec.emulator.server import EmulatorServer
-from batchspec.emulator.upstream import UpstreamOptions, read_address
+from batchspec.emulator.upstream import UpstreamOptions
 
 ROWS = 2000
 
@@ -77,6 +78,21 @@ def wait_for_lines(log: Path, count: int) -> None:
         time.sleep(0.01)
 
 
+def recorded(project: Project) -> int:
+    """Return how many lines the emulator has recorded as executed, each once."""
+    with closing(sqlite3.connect(project.root / "served" / "emulator.db", timeout=30)) as database:
+        lines, distinct = database.execute("SELECT count(*), count(DISTINCT body) FROM executions").fetchone()
+    assert lines == distinct
+    return int(lines)
+
+
+def wait_for_recorded(project: Project, count: int) -> None:
+    deadline = time.monotonic() + 300
+    while recorded(project) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def check(project: Project) -> None:
     rows = project.rows("results/demo.jsonl")
     assert [row["text"] for row in rows] == [f"mistral-small-latest heard Say word {number}" for number in range(ROWS)]
@@ -97,6 +113,7 @@ def test_an_emulator_that_is_killed_goes_on_and_sends_no_finished_line_again(pro
             wait_for_lines(log, ROWS // 3)
             first.send_signal(signal.SIGKILL)
             first.communicate()
+            done = recorded(project)
         with emulator(project, port, upstream):
             assert project.run("wait", timeout=120).code == 0
     check(project)
@@ -104,6 +121,8 @@ def test_an_emulator_that_is_killed_goes_on_and_sends_no_finished_line_again(pro
     assert len(set(answered)) == ROWS
     # What was under way at the kill, one line for each of sixteen connections at most, was sent again.
     assert len(answered) - ROWS <= 16
+    assert ROWS // 4 < done < ROWS
+    assert recorded(project) == ROWS
 
 
 def test_a_model_server_that_is_killed_is_waited_for(project: Project, tmp_path: Path) -> None:
@@ -146,8 +165,63 @@ def test_stopping_gives_up_what_waits_for_a_dead_server(tmp_path: Path) -> None:
         assert project.run("wait").code == 0
 
 
-@pytest.mark.parametrize("url", ["", "ftp://x", "http://", "http://u:p@x", "http://x?y", "http://x:port", "http://x y"])
-def test_an_upstream_is_an_address_and_nothing_else(url: str) -> None:
-    with pytest.raises(EmulatorError, match="not an address") as refused:
-        read_address(url)
-    assert "p@" not in str(refused.value)
+CONFIGURATION = """
+model_list:
+  - model_name: "*"
+    litellm_params: {model: openai/local, api_key: none, mock_response: an answer of the proxy}
+litellm_settings: {telemetry: false}
+"""
+LITELLM = "litellm[proxy]>=1.60"
+
+
+def litellm(folder: Path) -> str:
+    """Install LiteLLM's proxy, a server of another project that needs no model, and return its program."""
+    venv.create(folder, with_pip=True)
+    python = str(folder / "bin" / "python")
+    command = [python, "-m", "pip", "install", "--quiet", "--only-binary=:all:", LITELLM]
+    made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
+    if made.returncode != 0:
+        pytest.skip(f"{LITELLM} cannot be installed here: {made.stderr[-300:]}")
+    return str(folder / "bin" / "litellm")
+
+
+@contextmanager
+def litellm_server(program: str, port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    configuration = folder / "litellm.yaml"
+    configuration.write_text(CONFIGURATION, encoding="utf-8")
+    environ = os.environ | {"LITELLM_MASTER_KEY": "sk-a-key", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    command = [program, "--config", str(configuration), "--port", str(port), "--host", "127.0.0.1"]
+    with (folder / "litellm.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_server_of_another_project_answers_every_line_once_though_both_sides_are_killed(
+    project: Project, tmp_path: Path
+) -> None:
+    program = litellm(tmp_path / "venv")
+    port, upstream = free_port(), free_port()
+    project.environ |= {"MISTRAL_BASE_URL": f"http://127.0.0.1:{port}", "BATCHSPEC_UPSTREAM_KEY": "sk-a-key"}
+    with emulator(project, port, upstream) as first:
+        # It takes seconds to start; the lines wait for it.
+        with litellm_server(program, upstream, tmp_path) as other:
+            assert project.run("apply", "--yes").code == 0
+            wait_for_recorded(project, ROWS // 5)
+            other.send_signal(signal.SIGKILL)
+            other.wait()
+        with litellm_server(program, upstream, tmp_path):
+            wait_for_recorded(project, ROWS // 2)
+            first.send_signal(signal.SIGKILL)
+            first.communicate()
+            assert recorded(project) < ROWS
+            with emulator(project, port, upstream):
+                assert project.run("wait", timeout=600).code == 0
+    rows = project.rows("results/demo.jsonl")
+    assert [row["custom_id"] for row in rows] == [f"r{number}" for number in range(ROWS)]
+    assert {row["text"] for row in rows} == {"an answer of the proxy"}
+    assert recorded(project) == ROWS

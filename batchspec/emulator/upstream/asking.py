@@ -42,13 +42,13 @@ class Known:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._turn = threading.Lock()
-        self._reachable = True
+        self.reachable = True
         self.has_no_fim = False
 
     def reached(self, error: OSError | None) -> None:
         """Note whether the server can be reached; a change is told once."""
         with self._turn:
-            changed, self._reachable = self._reachable is not (error is None), error is None
+            changed, self.reachable = self.reachable is not (error is None), error is None
         if changed and error is not None:
             _LOG.warning("the upstream server %s cannot be reached (%s); lines wait for it", self._address.shown, error)
         elif changed:

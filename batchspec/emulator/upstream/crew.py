@@ -37,7 +37,7 @@ class Crew:
 
     def __init__(self, options: UpstreamOptions, wake: Callable[[], None]) -> None:
         address = read_address(options.url, keyed=options.key is not None)
-        known = Known(address)
+        self._known = known = Known(address)
         self._wake = wake
         self._turn = threading.Lock()
         self._waiting: SimpleQueue[Task | None] = SimpleQueue()
@@ -50,6 +50,11 @@ class Crew:
             )
             for number, asker in enumerate(askers)
         ]
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the server could be reached when it was last tried."""
+        return self._known.reachable
 
     def start(self) -> None:
         """Begin."""

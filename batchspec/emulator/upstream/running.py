@@ -90,7 +90,7 @@ class UpstreamRunner:
         """End: wait a little for the answers under way, record them, and give up the rest."""
         until = time.monotonic() + self._options.grace_seconds
         try:
-            while any(self._under_way.values()) and time.monotonic() < until:
+            while any(self._under_way.values()) and self._crew.reachable and time.monotonic() < until:
                 time.sleep(_MOMENT)
                 for job in unfinished():
                     if job.seq in self._under_way:
