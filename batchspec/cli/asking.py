@@ -17,7 +17,7 @@ def ask(console: Console, what: str, *, yes: bool) -> None:
     if console.json or not console.can_ask:
         command = " ".join(["batchspec", *sys.argv[1:], "--yes"])
         raise NotApprovedError(f"to {what} wants a yes, and nobody can be asked here", hint=f"run `{command}`")
-    with console.interrupts.asking():
-        agreed = click.confirm(f"{what[0].upper()}{what[1:]}?", default=False)
-    if not agreed:
+    click.echo(f"{what[0].upper()}{what[1:]}? [y/N]: ", nl=False)
+    console.interrupts.wait_for_line(sys.stdin)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise NotApprovedError("nothing was done", hint="run the command again when it is meant")

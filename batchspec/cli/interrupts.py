@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
+from typing import TextIO
 
 from batchspec.core.errors import ExitCode, Interrupted
 
@@ -26,7 +26,6 @@ class Interrupts:
     def __init__(self) -> None:
         self._asked = threading.Event()
         self._signal: signal.Signals | None = None
-        self._asking = False
 
     def listen(self) -> None:
         """Take over SIGINT, SIGTERM and SIGHUP; only possible, and only done, in the main thread."""
@@ -41,17 +40,24 @@ class Interrupts:
             os._exit(_EXIT_CODES[signal.Signals(number)])
         self._signal = signal.Signals(number)
         self._asked.set()
-        if self._asking:
-            self.stop()
 
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        """While a person is asked, nothing is in hand: a signal ends the question at once."""
-        self._asking = True
+    def wait_for_line(self, stream: TextIO) -> None:
+        """Return when a terminal has a line to read; a signal ends the wait at once, whenever it comes.
+
+        A blocking read would miss a signal that comes right before it; the pipe that signals write to cannot.
+        """
+        typed = stream.fileno()
+        woken, wake = os.pipe()
+        os.set_blocking(wake, False)
+        earlier = signal.set_wakeup_fd(wake)
         try:
-            yield
+            while self._signal is None and typed not in select.select([typed, woken], [], [])[0]:
+                os.read(woken, 1)
         finally:
-            self._asking = False
+            signal.set_wakeup_fd(earlier)
+            os.close(woken)
+            os.close(wake)
+        self.stop()
 
     def stop(self) -> None:
         """Raise Interrupted once a signal has come."""
