@@ -25,8 +25,12 @@ def record(job: Job, finished: Sequence[Finished], place: Progress, *, jobs: Job
     What is on disk and was never recorded is cut off first: a killed process may have left it.
     """
     done = job.progress
-    good = [line.result.written for line in finished if line.result.succeeded]
-    bad = [line.result.written for line in finished if not line.result.succeeded]
+    good: list[bytes] = []
+    bad: list[bytes] = []
+    executed: list[Executed] = []
+    for number, (body, succeeded, written) in finished:
+        executed.append(Executed(number, body, succeeded))
+        (good if succeeded else bad).append(written)
     progress = replace(
         place,
         output_bytes=append(files.path(job.output_id), done.output_bytes, good),
@@ -36,7 +40,7 @@ def record(job: Job, finished: Sequence[Finished], place: Progress, *, jobs: Job
         succeeded=done.succeeded + len(good),
         failed=done.failed + len(bad),
     )
-    jobs.advance(job, progress, [Executed(line.number, line.result.body, line.result.succeeded) for line in finished])
+    jobs.advance(job, progress, executed)
     return replace(job, progress=progress)
 
 

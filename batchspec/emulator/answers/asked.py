@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from batchspec.emulator.answers.errors import AnswerError
@@ -26,8 +25,7 @@ def no_files(file_id: str) -> Attachment | None:  # noqa: ARG001 - a `Files`
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """One request. `seed` is the hash of endpoint, model and body (32 bytes), a file's id counting as its content."""
 
     model: str

@@ -24,6 +24,8 @@ class FunctionTool(NamedTuple):
 
 def tool_to_call(tools: object, choice: object) -> FunctionTool | None:
     """Return the function that must be called, or None where none must. Raises AnswerError."""
+    if tools is None and choice is None:
+        return None
     functions = _functions(tools)
     wanted: object = None
     if isinstance(choice, dict):

@@ -87,10 +87,13 @@ def test_a_line_longer_than_can_be_held_is_refused(tmp_path: Path, monkeypatch: 
     assert refused["errors"] == [{"message": "The line is longer than 64 bytes.", "line_number": 2}]
 
 
-def test_other_purposes_take_any_content(tmp_path: Path) -> None:
+@pytest.mark.parametrize("purpose", ["ocr", "fine-tune"])
+def test_other_purposes_take_any_content(tmp_path: Path, purpose: str) -> None:
+    content = b"\x00\x01 not JSON"
     with serving(tmp_path) as client:
-        made = client.upload(b"\x00\x01 not JSON", purpose="ocr", filename="scan.pdf")
-    assert (made["num_lines"], made["purpose"]) == (None, "ocr")
+        made = client.upload(content, purpose=purpose, filename="scan.pdf")
+        assert client.call("GET", f"/v1/files/{made['id']}/content").content == content
+    assert (made["num_lines"], made["purpose"]) == (None, purpose)
 
 
 @pytest.mark.parametrize("field", [{"purpose": "holiday"}, {"visibility": "nobody"}, {"expiry": "soon"}])

@@ -81,6 +81,26 @@ def test_a_success_may_have_failed_lines_in_an_error_file(tmp_path: Path) -> Non
     assert (told["object"], told["raw_status_code"]) == ("error", 400)
 
 
+def test_ocr_reads_uploaded_files_by_their_content_and_fails_for_those_that_are_not_there(tmp_path: Path) -> None:
+    with serving(tmp_path) as client:
+        ids = [client.upload(b"scan", purpose="ocr", filename="scan.pdf")["id"] for _ in range(2)]
+        gone = client.upload(b"scan", purpose="ocr", filename="scan.pdf")["id"]
+        client.json("DELETE", f"/v1/files/{gone}")
+        lines = [
+            {"custom_id": name, "body": {"document": {"type": "file", "file_id": file_id}}}
+            for name, file_id in (("one", ids[0]), ("two", ids[1]), ("gone", gone), ("never", str(uuid4())))
+        ]
+        job = client.run(jsonl(lines), endpoint="/v1/ocr", model="mistral-ocr-latest")
+        answers = {line["custom_id"]: line["response"]["body"] for line in client.lines(job["output_file"])}
+        failed = client.lines(job["error_file"])
+    assert answers["one"] == answers["two"]
+    assert answers["one"]["usage_info"] == {"pages_processed": 2, "doc_size_bytes": 4}
+    assert "scan.pdf" in answers["one"]["pages"][0]["markdown"]
+    assert sorted(custom_ids(failed)) == ["gone", "never"]
+    assert {line["response"]["status_code"] for line in failed} == {404}
+    assert all("not found" in json.loads(line["response"]["body"])["message"] for line in failed)
+
+
 def test_a_job_whose_lines_all_fail_has_no_output_file(tmp_path: Path) -> None:
     with serving(tmp_path) as client:
         job = client.run(jsonl([{"custom_id": "a", "body": {}}]))

@@ -63,7 +63,7 @@ def asked(endpoint: str, body: dict[str, object]) -> tuple[object, str | None]:
 def test_bodies_that_the_api_takes_are_answered_in_its_shape(endpoint: str) -> None:
     validator = response_validator(endpoint)
 
-    @bounded(40)
+    @bounded(25)
     @given(bodies(endpoint, GenerationMode.POSITIVE))
     def holds(body: Any) -> None:
         if not is_json(body):
@@ -81,7 +81,7 @@ def test_bodies_that_the_api_takes_are_answered_in_its_shape(endpoint: str) -> N
 def test_bodies_that_the_api_refuses_never_break_the_emulator(endpoint: str) -> None:
     validator = response_validator(endpoint)
 
-    @bounded(15)
+    @bounded(10)
     @given(bodies(endpoint, GenerationMode.NEGATIVE))
     def holds(body: Any) -> None:
         if not is_json(body):
