@@ -78,7 +78,7 @@ def test_jobs_lists_all_and_filters(tmp_path: Path, server: EmulatorServer) -> N
     assert [job["spec"] for job in project.run("jobs", "--json", "--model", "other").document["jobs"]] == [None]
     ours = project.run("jobs", "--json", "--metadata", "owner=kitchen", "--status", "success", "--since", "1h")
     assert [job["spec"] for job in ours.document["jobs"]] == ["demo"]
-    assert project.run("jobs", "--json", "--limit", "1").document["jobs"][0]["model"] == "other"
+    assert len(project.run("jobs", "--json", "--limit", "1").document["jobs"]) == 1
     assert project.run("jobs", "--metadata", "owner").code == 3
     assert "mistral-small-latest" in project.run("jobs").out
 
