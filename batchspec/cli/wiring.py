@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from batchspec.cli.checkpoints import checkpoints
 from batchspec.cli.console import Console
 from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.options import Options
 from batchspec.commands.loading import LoadedSpec, SpecLoader
 from batchspec.commands.world import World
-from batchspec.core.errors import AccessError, ExitCode, InvalidInputError, LockedError
-from batchspec.core.ports import Checkpoint, Provider
+from batchspec.core.errors import AccessError, InvalidInputError, LockedError
+from batchspec.core.ports import Provider
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
 from batchspec.inputs import open_rows
 from batchspec.project.atomic import write_atomically
@@ -147,7 +148,7 @@ def open_world(
         spool = DiskSpool(project.state.parent / "spool")
         downloads = project.state.parent / "downloads"
         if provider is not None:
-            downloads.mkdir(mode=0o700, exist_ok=True)
+            _make_empty(downloads)
         if writes and locked:
             stack.enter_context(spool)
         yield World(
@@ -162,7 +163,7 @@ def open_world(
             clock=interrupts,
             progress=progress,
             stop=interrupts.stop,
-            checkpoint=_checkpoint(environ, console),
+            checkpoint=checkpoints(environ, console.say if console.verbose else _silence),
             settle_seconds=_seconds(environ, "BATCHSPEC_SETTLE_SECONDS", DEFAULT_SETTLE_SECONDS),
         )
 
@@ -243,6 +244,13 @@ def _opener(root: Path) -> Callable[[str], AbstractContextManager[BinaryIO]]:
     return open_output
 
 
+def _make_empty(folder: Path) -> None:
+    """Make a folder, or clear it of what a killed process has left: who holds the state's lock is alone in there."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+
+
 def _fingerprinter(root: Path) -> Callable[[str], str | None]:
     def fingerprint(path: str) -> str | None:
         try:
@@ -252,25 +260,6 @@ def _fingerprinter(root: Path) -> Callable[[str], str | None]:
         return f"{told.st_size}:{told.st_mtime_ns}:{told.st_ino}"
 
     return fingerprint
-
-
-def _checkpoint(environ: Mapping[str, str], console: Console) -> Checkpoint:
-    """Return what is called at every durable or remote step: `--verbose` tells them.
-
-    BATCHSPEC_CRASH_AT, a number or a name, ends the process at one of them. It serves tests, and nothing else.
-    """
-    target = environ.get("BATCHSPEC_CRASH_AT", "")
-    count = 0
-
-    def reached(name: str) -> None:
-        nonlocal count
-        count += 1
-        if console.verbose:
-            console.say(f"step {count}: {name}")
-        if target in {name, str(count)}:
-            os._exit(ExitCode.ERROR)
-
-    return reached
 
 
 def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
@@ -284,3 +273,7 @@ def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
     if not 0 <= seconds <= 86_400:
         raise InvalidInputError(f"{name} must be a number of seconds from 0 to 86400", why=f"it is `{text}`")
     return seconds
+
+
+def _silence(_text: str) -> None:
+    """Tell nobody."""

@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
-from driving import Project, chat_spec, make_project
+from forking import ForkServer, fork_server
+from stories import STORIES, Story
 
-from batchspec.emulator.server import EmulatorServer
-
-KEY = {"Authorization": "Bearer any"}
-STEPS = 18
-"""The steps of this project's apply, counted by the first test, so that none is left out here."""
+LEAST_STEPS = {"apply": 18, "apply of uploads": 12, "status": 6}
+"""As many have to be found at least, or else some are no longer told."""
 
 
-def two_specs(root: Path, server: EmulatorServer) -> Project:
-    """One spec that uploads a file, and one that is sent inline: every kind of step."""
-    project = make_project(
-        root, rows=4, MISTRAL_API_KEY="any", MISTRAL_BASE_URL=server.url, BATCHSPEC_SETTLE_SECONDS="0.3"
-    )
-    inline = chat_spec("inline", extra="submit: inline\n").replace("Say", "Sing")
-    project.write("inline.batchspec.yaml", inline)
-    return project
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    with fork_server() as server:
+        yield server
 
 
-def test_every_step_is_counted(tmp_path: Path) -> None:
-    with EmulatorServer(tmp_path / "emulator") as server:
-        told = two_specs(tmp_path / "project", server).run("apply", "--yes", "--wait", "--verbose")
-    assert told.code == 0, told.err
-    assert told.err.count("step ") == STEPS, told.err
-
-
-@pytest.mark.parametrize("step", range(1, STEPS + 1))
-def test_a_death_at_any_step_is_made_good_by_the_next_run(tmp_path: Path, step: int) -> None:
-    with EmulatorServer(tmp_path / "emulator") as server:
-        project = two_specs(tmp_path / "project", server)
-        project.environ["BATCHSPEC_CRASH_AT"] = str(step)
-        crashed = project.run("apply", "--yes", "--wait")
-        assert crashed.code == 1
-        assert "error" not in crashed.err
-        del project.environ["BATCHSPEC_CRASH_AT"]
-        ended = project.run("apply", "--yes", "--wait")
-        assert ended.code == 0, ended.err
-        told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()
-        assert (told["executions"], told["repeated"], told["jobs"]) == (8, 0, 2)
-        for name in ("demo", "inline"):
-            rows = project.rows(f"results/{name}.jsonl")
-            assert [(row["custom_id"], row["status"]) for row in rows] == [(f"r{n}", "succeeded") for n in range(4)]
-        assert project.run("plan", "--detailed-exitcode").code == 0
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_a_death_at_any_step_is_made_good_by_the_next_run(tmp_path: Path, forks: ForkServer, story: Story) -> None:
+    start = story.prepared(tmp_path / "start", forks)
+    steps = story.steps(tmp_path / "counted", forks, like=start)
+    assert len(steps) >= LEAST_STEPS.get(story.name, 2)
+    for number, name in enumerate(steps, 1):
+        # Every other death is one that not even the interpreter hears of.
+        where, code = (f"{number}:KILL", -9) if number % 2 else (str(number), 1)
+        with story.scene(tmp_path / str(number), forks, like=start) as scene:
+            died = scene.project.at(where, *story.arguments)
+            assert (died.code, "error" in died.err) == (code, False), f"step {number}, {name}: {died.err}"
+            ended = scene.project.run(*story.arguments)
+            assert ended.code == 0, f"after a death at step {number}, {name}: {ended.err}"
+            story.settled(scene)
