@@ -107,6 +107,8 @@ def _commands() -> list[tuple[str, click.Command]]:
 
 def _command(name: str, command: click.Command, shared: set[str | None]) -> Iterator[str]:
     arguments = [_argument(each) for each in command.params if isinstance(each, click.Argument)]
+    if isinstance(command, click.Group):
+        arguments.append("COMMAND [ARGUMENTS]")
     yield _code("console", " ".join(["$ batchspec", name, "[OPTIONS]", *arguments]))
     yield ""
     yield _paragraphs(command)

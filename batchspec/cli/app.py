@@ -17,6 +17,7 @@ from batchspec.cli.offline import emulator, init, render, results, schema, valid
 from batchspec.cli.options import shared
 from batchspec.cli.remote import cancel, gc, jobs
 from batchspec.cli.running import Run
+from batchspec.cli.state import state
 from batchspec.core.errors import BatchspecError, ExitCode
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -76,5 +77,5 @@ def main(run: Run, /, **given: Any) -> None:
     run.given = {key: value for key, value in given.items() if value is not None}
 
 
-for _command in (init, validate, render, plan, apply, status, wait, results, cancel, jobs, gc, schema, emulator):
+for _command in (init, validate, render, plan, apply, status, wait, results, cancel, jobs, gc, state, schema, emulator):
     main.add_command(_command)

@@ -94,14 +94,14 @@ def _jobs_text(jobs: Sequence[RecordedJob], style: Style) -> str:
         (each.job.id, safe(each.job.status_text), safe(each.spec), safe(each.model), *_counts(each.job))
         for each in jobs
     ]
-    return _table(rows, style)
+    return table(rows, style)
 
 
 def _counts(job: BatchJob) -> tuple[str, str, str]:
     return (f"{job.succeeded_requests:,}", f"{job.failed_requests:,}", f"{job.total_requests:,}")
 
 
-def _table(rows: Sequence[tuple[str, ...]], style: Style) -> str:
+def table(rows: Sequence[tuple[str, ...]], style: Style) -> str:
     """Return rows in aligned columns, the first of them the heading."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -118,7 +118,7 @@ def jobs_text(found: Sequence[ListedJob], style: Style) -> str:
         created = datetime.fromtimestamp(job.created_at, UTC).strftime("%Y-%m-%d %H:%M")
         names = (safe(job.model or job.agent_id or "-"), safe(each.spec or "-"))
         rows.append((job.id, created, safe(job.status_text), safe(job.endpoint), *names, *_counts(job)))
-    return _table(rows, style)
+    return table(rows, style)
 
 
 def cancelled_text(cancelled: Cancelled, style: Style) -> str:
@@ -133,7 +133,7 @@ def cancelled_text(cancelled: Cancelled, style: Style) -> str:
 def leftovers_text(found: Leftovers, style: Style) -> str:
     """Return what is about to be deleted."""
     rows = [("file", "what", "job"), *found.files, *((job, "job", job) for job in found.jobs)]
-    return _table(rows, style)
+    return table(rows, style)
 
 
 def garbage_text(gone: Collected) -> str:

@@ -37,6 +37,30 @@ def open_state(path: Path, project_id: str | None) -> Database:
         ) from None
 
 
+def open_to_look(path: Path) -> Database:
+    """Open the state at `path` so that nothing is written to it, not even a step from an older version to this one.
+
+    Raises StateError for one that is missing, newer than this program, damaged, or no state at all.
+    """
+    if not path.exists():
+        raise StateError(
+            f"there is no state at {path}",
+            why="no command that talks to the provider has run here yet, or the file was moved or deleted",
+            hint="put a copy of it back, run `batchspec state rebuild`, or name its place with --state",
+        )
+    try:
+        database = _connect(path)
+        try:
+            database.conn.execute("PRAGMA query_only = ON")
+            version_of(database, path)
+        except BaseException:
+            database.close()
+            raise
+    except sqlite3.DatabaseError as error:
+        raise _translated(error, path) from None
+    return database
+
+
 def _open(path: Path) -> Database:
     database = _connect(path)
     try:
@@ -114,7 +138,8 @@ def _prepare(database: Database) -> None:
     connection.execute("PRAGMA cache_size = -16384")
 
 
-def _migrate(database: Database, path: Path) -> None:
+def version_of(database: Database, path: Path) -> int:
+    """Return the version that a state is of. Raises StateError for a newer one and for what is no state."""
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
     if version > VERSION:
         raise StateError(
@@ -124,6 +149,11 @@ def _migrate(database: Database, path: Path) -> None:
         )
     if version == 0:
         raise StateError(f"{path} is not a batchspec state", hint="move it away, or name another place with --state")
+    return version
+
+
+def _migrate(database: Database, path: Path) -> None:
+    version = version_of(database, path)
     for number in range(version, VERSION):
         with transaction(database):
             for statement in _statements(STEPS[number]):
@@ -173,7 +203,7 @@ def _translated(error: sqlite3.DatabaseError, path: Path) -> StateError:
         return StateError(
             f"the state {path} is damaged: {text}",
             why="what was paid for is still at the provider",
-            hint="move the file away; the next run looks for this project's jobs at the provider before it plans",
+            hint="put a copy of it back (see `batchspec state backup`), or run `batchspec state rebuild`",
         )
     if "full" in text:
         return StateError(f"the state {path} cannot be written: the disk is full", hint="free space and run again")
@@ -184,4 +214,4 @@ def _translated(error: sqlite3.DatabaseError, path: Path) -> StateError:
         )
     if "locked" in text:
         return StateError(f"the state {path} is in use by another program", hint="close what holds it and run again")
-    return StateError(f"the state {path} cannot be used: {text}")
+    return StateError(f"the state {path} cannot be used: {text}", hint="`batchspec state check` says more")

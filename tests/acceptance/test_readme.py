@@ -55,6 +55,10 @@ def misuse(words: list[str]) -> str | None:
         command = program.commands.get(verbs[0])
         if command is None:
             return f"no verb `{verbs[0]}`"
+        if isinstance(command, click.Group) and len(verbs) > 1 and verbs[1].islower():
+            command = command.commands.get(verbs[1])
+            if command is None:
+                return f"no verb `{verbs[0]} {verbs[1]}`"
         known |= {name for option in command.params for name in option.opts}
     unknown = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
     return f"no option {unknown}" if unknown else None
@@ -70,6 +74,9 @@ def test_a_command_that_does_not_exist_would_be_noticed() -> None:
     assert misuse(["plan", "--json", "specs/"]) is None
     assert misuse(["applie"]) == "no verb `applie`"
     assert misuse(["plan", "--wait"]) == "no option ['--wait']"
+    assert misuse(["state", "list", "--open"]) is None
+    assert misuse(["state", "lost"]) == "no verb `state lost`"
+    assert misuse(["state", "list", "--wait"]) == "no option ['--wait']"
 
 
 @pytest.fixture
