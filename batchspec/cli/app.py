@@ -16,6 +16,7 @@ from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.offline import emulator, init, render, results, schema, validate
 from batchspec.cli.options import shared
 from batchspec.cli.remote import cancel, gc, jobs
+from batchspec.cli.retrying import retry
 from batchspec.cli.running import Run
 from batchspec.cli.state import state
 from batchspec.core.errors import BatchspecError, ExitCode
@@ -77,5 +78,21 @@ def main(run: Run, /, **given: Any) -> None:
     run.given = {key: value for key, value in given.items() if value is not None}
 
 
-for _command in (init, validate, render, plan, apply, status, wait, results, cancel, jobs, gc, state, schema, emulator):
+for _command in (
+    init,
+    validate,
+    render,
+    plan,
+    apply,
+    status,
+    wait,
+    results,
+    retry,
+    cancel,
+    jobs,
+    gc,
+    state,
+    schema,
+    emulator,
+):
     main.add_command(_command)

@@ -94,7 +94,6 @@ def apply(
     from batchspec.cli import wiring
     from batchspec.commands.apply import ApplyOptions
     from batchspec.commands.apply import apply as converge
-    from batchspec.core.planning import Action
     from batchspec.report.documents import applied_document
     from batchspec.report.text import applied_text
 
@@ -126,7 +125,7 @@ def apply(
         return ExitCode.DONE
     if applied.waited.ran_out:
         return ExitCode.STILL_RUNNING
-    return ExitCode.ROWS_FAILED if applied.status.plan.total(Action.FAILED) else ExitCode.DONE
+    return ExitCode.ROWS_FAILED if applied.status.plan.failed else ExitCode.DONE
 
 
 def _approver(console: Console, *, yes: bool) -> Callable[[Plan], None]:
@@ -192,7 +191,6 @@ def wait(run: Run, /, paths: tuple[Path, ...], timeout: float | None, as_json: b
     from batchspec.commands.results import export
     from batchspec.commands.status import count
     from batchspec.commands.wait import wait_for
-    from batchspec.core.planning import Action
     from batchspec.report.documents import status_document
     from batchspec.report.text import outputs_text, status_text
 
@@ -214,4 +212,4 @@ def wait(run: Run, /, paths: tuple[Path, ...], timeout: float | None, as_json: b
         console.say(outputs_text(outputs, console.err_style(), console.relative))
     if waited.ran_out:
         return ExitCode.STILL_RUNNING
-    return ExitCode.ROWS_FAILED if found.plan.total(Action.FAILED) else ExitCode.DONE
+    return ExitCode.ROWS_FAILED if found.plan.failed else ExitCode.DONE

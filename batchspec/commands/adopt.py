@@ -1,57 +1,83 @@
-"""Makes the ledger know jobs that it has no record of: a new machine, a fresh clone, a lost state."""
+"""Makes the ledger know jobs that it has no record of: of a lost or old state, of another machine, come late."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from batchspec.commands.collect import collect
 from batchspec.commands.world import Notes, World
 from batchspec.core.canonical import RequestIdentity
-from batchspec.core.errors import ProviderRefusedError, UnresolvedError
-from batchspec.core.ledger import ClaimLine, ClaimRequest
+from batchspec.core.errors import ProviderRefusedError
+from batchspec.core.ledger import Claim, ClaimLine, ClaimRequest
 from batchspec.core.lines import LineError, read_request_lines, request_of_inline
 from batchspec.core.model import AGENT_PREFIX, BatchJob
 from batchspec.core.outcomes import ResultLineError, read_result_line
 from batchspec.core.ports import Provider
-from batchspec.core.protocol import PROJECT, SHARD, SPEC
+from batchspec.core.protocol import LOOK_BACK_SECONDS, PROJECT, SHARD, SPEC, age, yielding
 from batchspec.core.uploads import file_ids, with_marks
 
 
-def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Counter[tuple[str, str]]:
+class _UnknowableError(Exception):
+    """What a job asks for cannot be known before it has ended."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Adoption:
+    """What was adopted: requests by (spec, model). `unknowable` jobs run, and nothing tells yet what they ask for."""
+
+    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknowable: list[str] = field(default_factory=list)
+
+
+def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Adoption:
     """Record every job of this project that the provider lists and the ledger does not know.
 
-    Its input file is read back, so that each request is known again by its digest. Returns how many requests of each
-    (spec, model) were adopted.
+    A state that was never compared looks through all of them, any other through those made since the last time. Their
+    input files are read back, so that each request is known again by its digest. Where a request is in flight in two
+    jobs, the older keeps it; a job that keeps none is surplus, and `refresh.look` cancels it.
     """
-    adopted: Counter[tuple[str, str]] = Counter()
-    jobs = {job.id: job for job in provider.list_jobs() if job.metadata.get(PROJECT) == world.ledger.project_id}
-    for job in sorted(jobs.values(), key=lambda job: (job.created_at, job.id)):
+    ledger = world.ledger
+    adoption = Adoption()
+    compared, now = ledger.compared_at(), world.clock.now()
+    since = None if compared is None else compared - LOOK_BACK_SECONDS
+    listed = provider.list_jobs(created_after=since)
+    jobs = {job.id: job for job in listed if job.metadata.get(PROJECT) == ledger.project_id}
+    unknown = ledger.unknown_jobs(list(jobs))
+    for job in sorted((jobs[job_id] for job_id in unknown), key=age):
         world.stop()
-        count = _adopt(job, world, provider, notes)
+        try:
+            count = adopt_job(job, world, provider, notes)
+        except _UnknowableError:
+            adoption.unknowable.append(job.id)
+            continue
         if count:
-            adopted[job.metadata.get(SPEC, ""), _model_of(job) or ""] += count
-    world.ledger.mark_compared(world.clock.now())
-    return adopted
+            adoption.requests[job.metadata.get(SPEC, ""), _model_of(job) or ""] += count
+    # Not at every look: it is a wait for the disk, and an earlier time only means to look through more.
+    if not adoption.unknowable and (compared is None or now - compared > LOOK_BACK_SECONDS):
+        ledger.mark_compared(now)
+    return adoption
 
 
-def _adopt(job: BatchJob, world: World, provider: Provider, notes: Notes) -> int:
+def adopt_job(job: BatchJob, world: World, provider: Provider, notes: Notes) -> int:
+    """Record one job that the ledger does not know; return how many of its requests are its own now."""
     shard = job.metadata.get(SHARD)
     model = _model_of(job)
     if shard is None or model is None:
         notes.add(f"job {job.id} bears this project's mark but is not of this program's making; it is left alone")
         return 0
     identity = RequestIdentity(job.endpoint, model)
+    live = _live(world)
     with ExitStack() as cleanup:
         paths = [world.downloads / f"{job.id}.{number}.jsonl" for number in range(max(1, len(job.input_files)))]
         for path in paths:
             cleanup.callback(path.unlink, missing_ok=True)
         try:
-            _fetch(job, paths, world, provider)
-            lines = _answered if not job.input_files else _asked
-            count = sum(1 for _ in lines(paths, identity))
+            lines = _lines_of(job, shard, live, paths, identity, world=world, provider=provider)
+            count = sum(1 for _ in lines())
         except ProviderRefusedError as error:
             if error.status != 404:
                 raise
@@ -63,19 +89,28 @@ def _adopt(job: BatchJob, world: World, provider: Provider, notes: Notes) -> int
         request = ClaimRequest(
             shard=shard, spec=job.metadata.get(SPEC, ""), endpoint=job.endpoint, model=model, requests=count
         )
-        adopted = world.ledger.adopt(request, lines(paths, identity), job, world.clock.now())
+        world.checkpoint("adopt:before-record")
+        adopted = world.ledger.adopt(request, lines(), job, world.clock.now(), over=yielding(job, live))
+        world.checkpoint("adopt:after-record")
     if adopted is None:
         return 0
     claim, taken = adopted
-    if job.status.ended:
+    if job.status.ended and not world.ledger.is_contended(claim.id):
         # At once, since a later job may hold the same requests again: those that failed in this one.
         collect(claim, job, world=world, provider=provider, notes=notes)
-    elif not taken:
-        provider.cancel_job(job.id)
-        notes.add(f"cancelled job {job.id}: every request of it is in an earlier job, or answered")
-        return 0
-    notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {model})")
+    if taken:
+        notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {model})")
+    if 0 < taken < count and live:
+        notes.add(
+            f"{count - taken:,} requests of job {job.id} are in other jobs too, or answered: two machines sent them"
+        )
     return taken
+
+
+def _live(world: World) -> list[tuple[Claim, BatchJob]]:
+    """Return the claims in flight with their jobs as they were recorded last."""
+    claims = ((claim, world.ledger.job(claim.job_id or "")) for claim in world.ledger.claims_in_flight())
+    return [(claim, job) for claim, job in claims if job is not None]
 
 
 def _model_of(job: BatchJob) -> str | None:
@@ -83,19 +118,32 @@ def _model_of(job: BatchJob) -> str | None:
     return job.model or (AGENT_PREFIX + job.agent_id if job.agent_id else None)
 
 
-def _fetch(job: BatchJob, paths: Sequence[Path], world: World, provider: Provider) -> None:
-    """Bring in what tells a job's requests: its input files, or the answers of one that was sent without files."""
-    for path, file_id in zip(paths, job.input_files, strict=False):
-        provider.download(file_id, path, world.progress)
-        _restore_marks(path, provider)
-    if not job.input_files:
-        if not job.status.ended:
-            raise UnresolvedError(
-                f"job {job.id} of this project still runs, and this state does not know its requests",
-                why="the requests of an inline job are known again by its answers alone",
-                hint=f"run again when job {job.id} has ended; nothing is sent before",
-            )
-        paths[0].write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
+def _lines_of(
+    job: BatchJob,
+    shard: str,
+    live: Sequence[tuple[Claim, BatchJob]],
+    paths: Sequence[Path],
+    identity: RequestIdentity,
+    *,
+    world: World,
+    provider: Provider,
+) -> Callable[[], Iterator[ClaimLine]]:
+    """Return what yields a job's requests: of its input files, of the same shard in flight, or of its answers.
+
+    The requests of an inline job are known again by its answers alone; the answers need it to have ended.
+    """
+    if job.input_files:
+        for path, file_id in zip(paths, job.input_files, strict=True):
+            provider.download(file_id, path, world.progress)
+            _restore_marks(path, provider)
+        return lambda: _asked(paths, identity)
+    same = next((claim.id for claim, _ in live if claim.shard == shard), None)
+    if same is not None:
+        return lambda: world.ledger.claim_lines(same)
+    if not job.status.ended:
+        raise _UnknowableError
+    paths[0].write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
+    return lambda: _answered(paths)
 
 
 def _restore_marks(path: Path, provider: Provider) -> None:
@@ -120,8 +168,7 @@ def _asked(paths: Sequence[Path], identity: RequestIdentity) -> Iterator[ClaimLi
                 yield ClaimLine(line.custom_id, identity.digest(line.body))
 
 
-def _answered(paths: Sequence[Path], identity: RequestIdentity) -> Iterator[ClaimLine]:
-    del identity  # an inline custom_id is the request's identity already
+def _answered(paths: Sequence[Path]) -> Iterator[ClaimLine]:
     for path in paths:
         with path.open("rb") as stream:
             for line in stream:

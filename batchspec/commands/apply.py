@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.plan import PlannedSpec, make_plan
-from batchspec.commands.refresh import Refresh, refresh
+from batchspec.commands.refresh import Refresh, adopt, look, refresh
 from batchspec.commands.refusals import located
 from batchspec.commands.results import Output, export, is_current
 from batchspec.commands.status import Status
@@ -119,6 +119,8 @@ class _Run:
                 refreshed=True,
             )
             self._check_limits(plan)
+            if plan.changes and self._done.unknowable:
+                raise _unknowable(self._done.unknowable[0])
             if allowed is not None and plan.total(Action.SUBMIT) > allowed:
                 self._done.notes.add("the inputs have changed since the plan was approved; run `batchspec apply` again")
                 self.inputs_changed, self.unknown, self._stands = True, (), plan
@@ -133,7 +135,17 @@ class _Run:
             self._record(submit(plan.shards, self._loaded, world=world, provider=self._provider))
         except RequestsRefusedError as error:
             raise located(error, self._specs, world) from None
+        if plan.changes and not self._options.wait:
+            self._sweep()
         return plan
+
+    def _sweep(self) -> None:
+        """See at once whether another machine has sent the same in the same moment; a wait begins with that anyway."""
+        if self.unknown:
+            return
+        adopt(self._world, self._provider, self._done)
+        if any(claim.surplus for claim in self._world.ledger.claims_in_flight()):
+            look(self._world, self._provider, self._done)
 
     def wait(self) -> None:
         """Wait for these specs' jobs."""
@@ -170,6 +182,7 @@ class _Run:
     def _merge(self, fresh: Refresh) -> None:
         self._done.adopted.update(fresh.adopted)
         self._done.collected += fresh.collected
+        self._done.unknowable = fresh.unknowable
         for line in fresh.notes.lines:
             self._done.notes.add(line)
 
@@ -196,8 +209,16 @@ class _Run:
         _check_limit(plan.sends, self._options.max_requests, "this plan", "--max-requests")
 
 
+def _unknowable(job_id: str) -> UnresolvedError:
+    return UnresolvedError(
+        f"job {job_id} of this project still runs, and this state does not know its requests",
+        why="the requests of an inline job are known again by its answers alone",
+        hint=f"run again when job {job_id} has ended; nothing is sent before",
+    )
+
+
 def _answered(actions: Mapping[Action, int]) -> bool:
-    return any(actions.get(action) for action in (Action.DONE, Action.FAILED, Action.HELD, Action.RETRY))
+    return any(actions.get(action) for action in (Action.DONE, Action.FAILED, Action.HELD, Action.LOST, Action.RETRY))
 
 
 def _check_limit(sends: int, limit: int | None, what: str, where: str) -> None:

@@ -14,6 +14,7 @@ from batchspec.core.ledger import Claim
 from batchspec.core.model import BatchJob, BatchJobStatus, RequestDigest
 from batchspec.core.outcomes import Outcome, ResultLineError, read_result_line, without_a_line
 from batchspec.core.ports import Provider
+from batchspec.core.protocol import counts_as_gone
 
 _READS = 3
 _CHUNK = 5_000
@@ -26,19 +27,28 @@ class _Reading:
 
     files: list[Path]
     fingerprint: str
+    gone: str | None = None
     seen: set[str] = field(default_factory=set)
     odd: list[tuple[str, bytes]] = field(default_factory=list)
 
 
-def collect(claim: Claim, job: BatchJob, *, world: World, provider: Provider, notes: Notes) -> bool:
+def collect(
+    claim: Claim, job: BatchJob, *, world: World, provider: Provider, notes: Notes, gone: str | None = None
+) -> bool:
     """Take in an ended job's answers; tell whether that was done.
 
     Result files with fewer requests than the job must have answered are fetched again; they are believed once they
-    have come with the same bytes twice. Requests without a line get an explicit outcome.
+    have come with the same bytes twice. Requests without a line get an explicit outcome: lost, where the job (`gone`)
+    or a file of it is no longer at the provider.
     """
-    digests = {line.custom_id: line.digest for line in world.ledger.claim_lines(claim.id)}
+    lines = list(world.ledger.claim_lines(claim.id))
+    digests = {line.custom_id: line.digest for line in lines}
     with ExitStack() as cleanup:
-        reading = _read_whole(job, digests, world, provider, cleanup)
+        try:
+            reading = _read_whole(job, digests, world, provider, cleanup, gone)
+        except _NotYetError as error:
+            notes.add(f"job {job.id}: {error}")
+            return False
         if reading is None:
             notes.add(f"job {job.id}: its result files came incomplete {_READS} times; run again to try once more")
             return False
@@ -49,20 +59,36 @@ def collect(claim: Claim, job: BatchJob, *, world: World, provider: Provider, no
             world.ledger.take_in(claim.id, chunk)
             world.progress.advance(len(chunk))
         world.checkpoint("collect:after-take-in")
-        missing = [custom_id for custom_id in digests if custom_id not in reading.seen]
+        # A custom_id that stands on two lines of a foreign file names the last of them alone.
+        missing = [
+            line.digest
+            for line in lines
+            if line.custom_id not in reading.seen or digests[line.custom_id] != line.digest
+        ]
         if missing:
-            outcome = without_a_line(job.status, job.errors)
-            world.ledger.take_in(claim.id, [(digests[custom_id], outcome) for custom_id in missing])
+            outcome = without_a_line(job.status, job.errors, reading.gone)
+            world.ledger.take_in(claim.id, [(digest, outcome) for digest in missing])
+            if reading.gone is not None:
+                again = "`batchspec retry --include lost` has them sent, and paid for, again"
+                notes.add(f"job {job.id}: {len(missing):,} answers are lost ({reading.gone}); {again}")
         if reading.odd:
-            world.ledger.quarantine(job.id, reading.odd, world.clock.now())
             notes.add(f"job {job.id}: {len(reading.odd)} result lines fit no request and were put into quarantine")
-        world.ledger.mark_collected(claim.id, world.clock.now())
+        world.ledger.mark_collected(claim.id, world.clock.now(), reading.odd)
         world.checkpoint("collect:after-collected")
     return True
 
 
+class _NotYetError(Exception):
+    """A result file that is not there, though it may only not be there yet."""
+
+
 def _read_whole(
-    job: BatchJob, digests: dict[str, RequestDigest], world: World, provider: Provider, cleanup: ExitStack
+    job: BatchJob,
+    digests: dict[str, RequestDigest],
+    world: World,
+    provider: Provider,
+    cleanup: ExitStack,
+    gone: str | None,
 ) -> _Reading | None:
     # The counters may lag. SUCCESS means that every line was processed; of any other end only they tell.
     succeeded = job.status is BatchJobStatus.SUCCESS
@@ -70,8 +96,9 @@ def _read_whole(
     earlier: set[str] = set()
     for _ in range(_READS):
         reading = _download(job, world, provider, cleanup)
+        reading.gone = reading.gone or gone
         _survey(reading, digests)
-        if len(reading.seen) >= expected or reading.fingerprint in earlier:
+        if len(reading.seen) >= expected or reading.fingerprint in earlier or reading.gone:
             return reading
         earlier.add(reading.fingerprint)
     return None
@@ -83,8 +110,12 @@ def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStac
     if not (job.input_files or job.output_file or job.error_file):
         path = world.downloads / f"{job.id}.outputs.jsonl"
         cleanup.callback(path.unlink, missing_ok=True)
-        path.write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
+        try:
+            path.write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
+        except ProviderRefusedError as error:
+            return _Reading(files=[], fingerprint="", gone=_expired(error, "the list of answers", job, world))
         return _Reading(files=[path], fingerprint=hashlib.sha256(path.read_bytes()).hexdigest())
+    gone = None
     for kind, file_id in (("output", job.output_file), ("error", job.error_file)):
         if file_id is None:
             continue
@@ -93,19 +124,28 @@ def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStac
         try:
             provider.download(file_id, path, world.progress)
         except ProviderRefusedError as error:
-            if error.status != 404:
-                raise
-            raise ProviderRefusedError(
-                f"the {kind} file {file_id} of job {job.id} is no longer there",
-                status=404,
-                request_id=error.request_id,
-                why="the provider keeps result files for a limited time",
-                hint="its answers cannot be fetched again; nothing is sent again by itself",
-            ) from None
+            gone = _expired(error, f"the {kind} file {file_id}", job, world)
+            continue
         with path.open("rb") as stream:
             state.update(hashlib.file_digest(stream, "sha256").digest())
         files.append(path)
-    return _Reading(files=files, fingerprint=state.hexdigest())
+    if not files and gone is None and (job.succeeded_requests or job.status is BatchJobStatus.SUCCESS):
+        gone = _left(job, "it has ended and names no file of its answers", world)
+    return _Reading(files=files, fingerprint=state.hexdigest(), gone=gone)
+
+
+def _expired(error: ProviderRefusedError, what: str, job: BatchJob, world: World) -> str:
+    """Say what of a job is gone. Raises _NotYetError where it may come yet, and `error` for another refusal."""
+    if error.status != 404:
+        raise error
+    return _left(job, f"{what} is no longer at the provider, which keeps files for a limited time", world)
+
+
+def _left(job: BatchJob, what: str, world: World) -> str:
+    """Return `what` of a job that ended long enough ago for it to be believed."""
+    if not counts_as_gone(job.completed_at or job.created_at, world.clock.now(), world.settle_seconds):
+        raise _NotYetError(f"{what}, or not yet; run again") from None
+    return what
 
 
 def _survey(reading: _Reading, digests: dict[str, RequestDigest]) -> None:

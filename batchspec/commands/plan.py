@@ -9,7 +9,7 @@ from batchspec.commands.desired import DesiredChunk, Stop, desired_chunks
 from batchspec.commands.findings import Findings
 from batchspec.commands.loading import LoadedSpec
 from batchspec.core.canonical import RequestIdentity
-from batchspec.core.ledger import Ledger
+from batchspec.core.ledger import Ledger, RequestStatus
 from batchspec.core.lines import request_line
 from batchspec.core.model import RequestDigest
 from batchspec.core.planning import Action, PendingShard, Plan, SpecPlan, VariantPlan, decide, reason
@@ -67,6 +67,7 @@ class _Needs:
 
     models: dict[int, set[str]] = field(default_factory=dict)
     actions: dict[tuple[int, str], Action] = field(default_factory=dict)
+    asked: set[tuple[int, str]] = field(default_factory=set)
 
 
 class _SpecPlanner:
@@ -132,6 +133,9 @@ class _SpecPlanner:
             if action.sends:
                 needs.models.setdefault(index, set()).add(model)
                 needs.actions[index, model] = action
+                known = recorded.get(digests[index])
+                if known is not None and known.status is RequestStatus.ASKED:
+                    needs.asked.add((index, model))
 
     def _compare(self, rows: Sequence[RenderedRow], fresh: Sequence[RenderedRow], needs: _Needs) -> None:
         """Compare with what the spec declared when it was last applied, to say why a request is sent."""
@@ -145,6 +149,7 @@ class _SpecPlanner:
             before = declared.get(fresh[index].custom_id)
             why = reason(
                 action,
+                asked=(index, model) in needs.asked,
                 was_declared=before is not None,
                 body_changed=before != fresh[index].digest,
                 new_spec=not self._declared_before,

@@ -1,4 +1,4 @@
-"""Brings the ledger up to what the provider knows: resolve what is open, look at what is in flight, collect."""
+"""Brings the ledger up to what the provider knows: resolve what is open, adopt, sweep, look, collect."""
 
 from __future__ import annotations
 
@@ -11,9 +11,17 @@ from batchspec.commands.collect import collect
 from batchspec.commands.world import Notes, World
 from batchspec.core.errors import AccessError
 from batchspec.core.ledger import Claim
-from batchspec.core.model import BatchJob
+from batchspec.core.model import BatchJob, BatchJobStatus
 from batchspec.core.ports import Provider
-from batchspec.core.protocol import LOOK_BACK_SECONDS, PROJECT, Adopt, Release, WaitUntil, resolve
+from batchspec.core.protocol import (
+    LOOK_BACK_SECONDS,
+    PROJECT,
+    Adopt,
+    Release,
+    WaitUntil,
+    counts_as_gone,
+    resolve,
+)
 
 _ASKED_ONE_BY_ONE = 3
 _PROBED_JOBS = 3
@@ -22,9 +30,13 @@ _LOOK_AGAIN_SECONDS = 5.0
 
 @dataclass(slots=True, kw_only=True)
 class Refresh:
-    """What a refresh has done. `unresolved` claims may still turn out to have a job."""
+    """What a refresh has done. `unresolved` claims may still turn out to have a job.
+
+    `unknowable` are jobs of this project, made elsewhere, whose requests cannot be known before they have ended.
+    """
 
     adopted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknowable: list[str] = field(default_factory=list)
     collected: int = 0
     in_flight: int = 0
     unresolved: int = 0
@@ -32,27 +44,33 @@ class Refresh:
 
 
 def refresh(world: World, provider: Provider, *, settle: bool = False) -> Refresh:
-    """Resolve, look, collect. With `settle`, wait for open submissions until they can be decided.
+    """Resolve, adopt, look, collect. With `settle`, wait for open submissions until they can be decided.
 
     Raises AccessError when the key belongs to another workspace than the recorded jobs.
     """
     done = Refresh()
-    if world.ledger.is_new():
-        done.adopted.update(adopt_unknown(world, provider, done.notes))
     resolve_open(world, provider, done, settle=settle)
+    adopt(world, provider, done)
     look(world, provider, done)
     return done
+
+
+def adopt(world: World, provider: Provider, done: Refresh) -> None:
+    """Adopt the jobs of this project that the ledger does not know, so that nothing of theirs is sent again.
+
+    Not while a submission is open: a job of its requests would be taken for another machine's.
+    """
+    if not done.unresolved:
+        found = adopt_unknown(world, provider, done.notes)
+        done.adopted.update(found.requests)
+        done.unknowable = found.unknowable
 
 
 def resolve_open(world: World, provider: Provider, done: Refresh, *, settle: bool) -> None:
     """Find out what became of every claim without a job; with `settle`, as long as that takes."""
     while claims := world.ledger.open_claims():
         since = min(claim.claimed_at for claim in claims) - LOOK_BACK_SECONDS
-        observed = [
-            job
-            for job in provider.list_jobs(created_after=since)
-            if job.metadata.get(PROJECT) == world.ledger.project_id
-        ]
+        observed = [job for job in provider.list_jobs(created_after=since) if PROJECT in job.metadata]
         waits = [
             wait for claim in claims if (wait := _settle_claim(claim, observed, world, provider, done)) is not None
         ]
@@ -75,12 +93,7 @@ def _settle_claim(
 ) -> float | None:
     """Carry out the protocol's decision about one claim; return until when it has to wait, if it has."""
     match resolve(claim, observed, world.ledger.project_id, world.clock.now(), world.settle_seconds):
-        case Adopt(job, surplus):
-            # Before the claim is settled, so that a death in between forgets none of them.
-            for other in surplus:
-                if not other.status.ended:
-                    provider.cancel_job(other.id)
-                    done.notes.add(f"cancelled job {other.id}: a second job for the same shard as {job.id}")
+        case Adopt(job):
             world.checkpoint("resolve:before-adopt")
             world.ledger.mark_created(claim.id, job)
             done.adopted[claim.spec, claim.model] += claim.requests
@@ -102,26 +115,62 @@ def _probe_workspace(world: World, provider: Provider) -> None:
         raise AccessError(
             f"this key's workspace does not know job {known[0]}, which this state has recorded",
             why="a key of another workspace sees none of this project's jobs; sending again would pay twice",
-            hint="set MISTRAL_API_KEY to a key of the workspace that the jobs were made in, or name another --state",
+            hint="set MISTRAL_API_KEY to a key of the workspace that the jobs were made in, or name another --state;"
+            f" if the job was deleted there, `batchspec state forget {known[0]}` says so",
         )
 
 
 def look(world: World, provider: Provider, done: Refresh) -> None:
-    """Ask for the jobs in flight, and collect those that have ended."""
+    """Ask for the jobs in flight; collect those that have ended, cancel those that are surplus."""
     claims = world.ledger.claims_in_flight()
     done.in_flight = len(claims)
-    for claim, job in _observed(claims, provider):
+    # Surplus last: what it holds is taken in when the job that answers for it has ended.
+    for claim, seen in sorted(_observed(claims, provider), key=lambda pair: pair[0].surplus):
         world.stop()
+        job, gone = (seen, None) if seen is not None else _missing(claim, world, provider, done)
         if job is None:
-            # Just after its creation a job can be unknown for up to a minute; a deleted one is for good.
-            done.notes.add(f"the provider does not know job {claim.job_id} of {claim.spec} (yet, or any more)")
             continue
-        world.ledger.save_job(job)
-        if job.status.ended:
-            if collect(claim, job, world=world, provider=provider, notes=done.notes):
+        if gone is None:
+            world.ledger.save_job(job)
+            if claim.surplus:
+                job = _swept(claim, job, world, provider, done)
+        if (job.status.ended or gone) and not (claim.surplus and world.ledger.is_contended(claim.id)):
+            if collect(claim, job, world=world, provider=provider, notes=done.notes, gone=gone):
                 done.collected += 1
                 done.in_flight -= 1
             world.progress.finish()
+
+
+def _swept(claim: Claim, job: BatchJob, world: World, provider: Provider, done: Refresh) -> BatchJob:
+    """Cancel a job all of whose requests are in an older job, or answered; return it as it then is."""
+    if job.status.ended or job.status is BatchJobStatus.CANCELLATION_REQUESTED:
+        return job
+    world.checkpoint("sweep:before-cancel")
+    job = provider.cancel_job(job.id)
+    world.checkpoint("sweep:after-cancel")
+    world.ledger.save_job(job)
+    done.notes.add(
+        f"cancelled job {job.id} ({claim.requests:,} requests of {claim.spec}, {claim.model}): every request of it is"
+        " in an older job, or answered"
+    )
+    return job
+
+
+def _missing(claim: Claim, world: World, provider: Provider, done: Refresh) -> tuple[BatchJob | None, str | None]:
+    """Return a job that the provider no longer knows, as it was recorded last, and what is gone; or nothing yet.
+
+    Raises AccessError when it cannot be told from a key of another workspace.
+    """
+    job = world.ledger.job(claim.job_id or "")
+    since = max(claim.sending_at or claim.claimed_at, 0 if job is None else job.created_at)
+    if job is None or not counts_as_gone(since, world.clock.now(), world.settle_seconds):
+        done.notes.add(f"the provider does not know job {claim.job_id} of {claim.spec} (yet, or any more)")
+        return None, None
+    if not any(provider.get_file(file) for file in job.input_files):
+        _probe_workspace(world, provider)
+    world.checkpoint("look:before-deleted")
+    world.ledger.mark_deleted(job.id, world.clock.now(), record=True)
+    return job, f"job {job.id} was deleted at the provider"
 
 
 def _observed(claims: Sequence[Claim], provider: Provider) -> list[tuple[Claim, BatchJob | None]]:

@@ -24,7 +24,11 @@ _STATUS = {
     RequestStatus.FAILED: "failed",
     RequestStatus.FAILED_PASSING: "failed",
     RequestStatus.HELD: "held",
+    RequestStatus.LOST: "lost",
+    RequestStatus.ASKED: "pending",
 }
+
+_WITHOUT_ANSWER = frozenset({"failed", "held", "lost"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +60,7 @@ def write_results(
                 known = recorded.get(digest)
                 status = "pending" if known is None else _STATUS[known.status]
                 output.counts[status] += 1
-                if not failed_only or status == "failed":
+                if not failed_only or status in _WITHOUT_ANSWER:
                     lines.append(_line(row, model, status, shown_row, results.get(digest), endpoint.answer_text))
         stream.write(b"".join(lines))
     world.progress.finish()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from batchspec.commands.loading import LoadedSpec
@@ -19,12 +20,12 @@ from batchspec.core.errors import (
     SubmissionUnknownError,
     UnresolvedError,
 )
-from batchspec.core.ledger import Claim, ClaimLine, ClaimRequest
+from batchspec.core.ledger import Claim, ClaimConflictError, ClaimLine, ClaimRequest
 from batchspec.core.lines import as_inline_request, inline_custom_id, read_spooled_lines
 from batchspec.core.model import RemoteFile
 from batchspec.core.planning import PendingShard
 from batchspec.core.ports import Progress, Provider, SpooledFile
-from batchspec.core.protocol import Payload, job_request
+from batchspec.core.protocol import Payload, job_request, may_send
 from batchspec.core.spec import Spec
 
 _MOST_LINE_ERRORS = 20
@@ -188,9 +189,9 @@ class _Sending:
 
     def _create(self, claim: Claim, payload: Payload) -> bool:
         world, spec = self._world, self._spec
-        request = job_request(claim, world.ledger.project_id, payload, spec.metadata, spec.timeout_hours)
-        world.ledger.mark_sending(claim.id, world.clock.now())
-        world.checkpoint("submit:before-create")
+        request = job_request(claim, claim.project, payload, spec.metadata, spec.timeout_hours)
+        if not self._intend(claim):
+            return False
         try:
             job = self._provider.create_job(request)
         except SubmissionUnknownError:
@@ -201,6 +202,9 @@ class _Sending:
         world.checkpoint("submit:after-create")
         try:
             world.ledger.mark_created(claim.id, job)
+        except ClaimConflictError:
+            # Given up by somebody else meanwhile: the next look finds two jobs, and keeps the older.
+            return False
         except StateError as error:
             raise UnresolvedError(
                 f"job {job.id} was created and could not be recorded: {error.summary}",
@@ -210,8 +214,28 @@ class _Sending:
         world.checkpoint("submit:after-record")
         return True
 
+    def _intend(self, claim: Claim) -> bool:
+        """Record that the job is about to be created; tell whether the claim is still this run's.
+
+        Recorded anew until it is fresh: a process may be suspended at any place, and whoever finds an intent older
+        than the settle time gives it up and sends in its stead.
+        """
+        world = self._world
+        while True:
+            world.stop()
+            intended = world.clock.now()
+            try:
+                world.ledger.mark_sending(claim.id, intended)
+            except ClaimConflictError:
+                return False
+            world.checkpoint("submit:before-create")
+            if may_send(intended, world.clock.now(), world.settle_seconds):
+                return True
+
     def _release(self, claim: Claim, reason: str) -> None:
-        self._world.ledger.release(claim.id, reason, self._world.clock.now())
+        # Nothing is left to give back where somebody else has given the claim up meanwhile.
+        with suppress(ClaimConflictError):
+            self._world.ledger.release(claim.id, reason, self._world.clock.now())
 
     def _named(self, error: ProviderRefusedError, claim: Claim, part: SpooledFile) -> Exception:
         """Say which requests a refused upload is about, instead of the numbers of lines that nobody sees."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batchspec.commands.refresh import Refresh, look, resolve_open
+from batchspec.commands.refresh import Refresh, adopt, look, resolve_open
 from batchspec.commands.world import World
 from batchspec.core.ledger import Claim
 from batchspec.core.ports import Provider
@@ -31,6 +31,8 @@ class Waited:
 def wait_for(names: Sequence[str], *, world: World, provider: Provider, timeout: float | None, done: Refresh) -> Waited:
     """Poll until no job of these specs is in flight, or `timeout` seconds have passed (None: as long as it takes)."""
     started = world.clock.now()
+    resolve_open(world, provider, done, settle=True)
+    adopt(world, provider, done)
     pause = _FIRST_PAUSE
     before = done.collected
     shown = -1

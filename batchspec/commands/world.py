@@ -48,5 +48,6 @@ class Notes:
     lines: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
-        """Add a sentence."""
-        self.lines.append(text)
+        """Add a sentence, once however often it is said."""
+        if text not in self.lines:
+            self.lines.append(text)

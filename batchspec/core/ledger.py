@@ -26,6 +26,10 @@ class RequestStatus(IntEnum):
     """Failed in a way that may pass: sent again by itself, up to `retry.max_attempts`."""
     HELD = 5
     """Cancelled before it ran: sent again only when the user says `retry`."""
+    LOST = 6
+    """Its answer is gone at the provider: sent again only when the user says `retry --include lost`."""
+    ASKED = 7
+    """The user has said `retry`: sent again by the next apply, whatever became of it before."""
 
 
 class Recorded(NamedTuple):
@@ -81,6 +85,17 @@ class Claim:
     claimed_at: float
     sending_at: float | None = None
     job_id: str | None = None
+    project: str = ""
+    """The id of the project that it was made for; empty in a claim of the first version: the present one."""
+    surplus: bool = False
+    """Whether its requests are all another claim's, or answered: its job is to be cancelled."""
+
+
+class Adopted(NamedTuple):
+    """A job that was recorded by adoption: `taken` requests are its claim's now."""
+
+    claim: Claim
+    taken: int
 
 
 class RecordedResult(NamedTuple):
@@ -121,12 +136,25 @@ class Ledger(Protocol):
         ...
 
     def adopt(
-        self, request: ClaimRequest, lines: Iterable[ClaimLine], job: BatchJob, now: float
-    ) -> tuple[Claim, int] | None:
+        self, request: ClaimRequest, lines: Iterable[ClaimLine], job: BatchJob, now: float, *, over: Sequence[int] = ()
+    ) -> Adopted | None:
         """Record a job that was made without this ledger, and claim those of its requests that are free.
 
-        Returns the claim and how many requests it holds; None where the job is recorded already.
+        Free are also those of the claims `over`. Whichever claim then holds no request is marked as surplus. Returns
+        None where the job is recorded already.
         """
+        ...
+
+    def unknown_jobs(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of these jobs that no claim has."""
+        ...
+
+    def ask_again(self, digests: Sequence[RequestDigest], statuses: frozenset[RequestStatus]) -> int:
+        """Mark those of these requests that have one of the statuses to be sent again; return how many."""
+        ...
+
+    def is_contended(self, claim_id: int) -> bool:
+        """Tell whether any request of a claim's lines is in flight in another claim."""
         ...
 
     def mark_uploaded(self, claim_id: int, file_ids: Sequence[str]) -> None:
@@ -134,7 +162,10 @@ class Ledger(Protocol):
         ...
 
     def mark_sending(self, claim_id: int, now: float) -> None:
-        """Record, before the one POST, that it is about to be sent."""
+        """Record, before the one POST, that it is about to be sent.
+
+        Raises ClaimConflictError, like every step of a claim, when somebody has released it meanwhile.
+        """
         ...
 
     def mark_created(self, claim_id: int, job: BatchJob) -> None:
@@ -161,6 +192,10 @@ class Ledger(Protocol):
         """Record a job as the provider now tells it."""
         ...
 
+    def job(self, job_id: str) -> BatchJob | None:
+        """Return a job as it was recorded last."""
+        ...
+
     def jobs_of(self, specs: Sequence[str] | None = None) -> Sequence[RecordedJob]:
         """Return the jobs of these specs, or of all of them, oldest first."""
         ...
@@ -174,15 +209,14 @@ class Ledger(Protocol):
         ...
 
     def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
-        """Record answers to a claim's requests; one that this claim has answered already is left alone."""
+        """Record answers to a claim's requests; one that is answered already is left alone.
+
+        A success is also recorded for a request that another claim has left without one: it was paid for.
+        """
         ...
 
-    def mark_collected(self, claim_id: int, now: float) -> None:
-        """Record that everything a job has to give was taken in."""
-        ...
-
-    def quarantine(self, job_id: str, lines: Iterable[tuple[str, bytes]], now: float) -> None:
-        """Keep result lines that fit no request, each with its reason."""
+    def mark_collected(self, claim_id: int, now: float, odd: Iterable[tuple[str, bytes]] = ()) -> None:
+        """Record that everything a job has to give was taken in; keep its `odd` lines, each with its reason."""
         ...
 
     def find_file(self, sha256: str) -> RemoteFile | None:
@@ -221,8 +255,8 @@ class Ledger(Protocol):
         """Record that an output file was written."""
         ...
 
-    def is_new(self) -> bool:
-        """Tell whether this state has never been compared with the provider's jobs."""
+    def compared_at(self) -> float | None:
+        """Return when the provider's jobs of this project were last looked through; None: never."""
         ...
 
     def mark_compared(self, now: float) -> None:

@@ -24,6 +24,8 @@ class OutcomeKind(StrEnum):
     FAILED = "failed"
     FAILED_PASSING = "failed_passing"
     HELD = "held"
+    LOST = "lost"
+    """It was answered, perhaps, and the answer is no longer to be had."""
 
 
 class Outcome(NamedTuple):
@@ -104,8 +106,13 @@ def message_of(problem: object) -> str | None:
     return None if problem is None else str(problem)[:_LONGEST_MESSAGE]
 
 
-def without_a_line(status: BatchJobStatus, errors: tuple[str, ...]) -> Outcome:
-    """Return the outcome of a request that its ended job says nothing about."""
+def without_a_line(status: BatchJobStatus, errors: tuple[str, ...], gone: str | None = None) -> Outcome:
+    """Return the outcome of a request that its ended job says nothing about.
+
+    `gone` says what of the job is no longer at the provider: then an answer that was paid for may have been there.
+    """
+    if gone is not None:
+        return Outcome(OutcomeKind.LOST, error=f"the answer is lost: {gone}")
     if status is BatchJobStatus.CANCELLED:
         return Outcome(OutcomeKind.HELD, error="cancelled before it ran")
     if status is BatchJobStatus.TIMEOUT_EXCEEDED:

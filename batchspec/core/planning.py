@@ -20,6 +20,7 @@ class Action(StrEnum):
     DONE = "done"
     FAILED = "failed"
     HELD = "held"
+    LOST = "lost"
     UNRESOLVED = "unresolved"
 
     @property
@@ -32,17 +33,22 @@ def decide(recorded: Recorded | None, max_attempts: int) -> Action:
     """Return what is to be done about a request: the one place that says what is satisfied."""
     if recorded is None:
         return Action.SUBMIT
-    match recorded.status:
-        case RequestStatus.CLAIMED:
-            return Action.UNRESOLVED if recorded.sending else Action.IN_FLIGHT
-        case RequestStatus.SUCCEEDED:
-            return Action.DONE
-        case RequestStatus.FAILED_PASSING:
-            return Action.RETRY if recorded.attempts < max_attempts else Action.FAILED
-        case RequestStatus.HELD:
-            return Action.HELD
-        case RequestStatus.FAILED:
-            return Action.FAILED
+    if recorded.status is RequestStatus.CLAIMED and recorded.sending:
+        return Action.UNRESOLVED
+    if recorded.status is RequestStatus.FAILED_PASSING and recorded.attempts < max_attempts:
+        return Action.RETRY
+    return _ACTIONS[recorded.status]
+
+
+_ACTIONS = {
+    RequestStatus.CLAIMED: Action.IN_FLIGHT,
+    RequestStatus.SUCCEEDED: Action.DONE,
+    RequestStatus.FAILED: Action.FAILED,
+    RequestStatus.FAILED_PASSING: Action.FAILED,
+    RequestStatus.HELD: Action.HELD,
+    RequestStatus.LOST: Action.LOST,
+    RequestStatus.ASKED: Action.RETRY,
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,6 +137,11 @@ class Plan:
         return sum(variant.sends for variant in self.variants)
 
     @property
+    def failed(self) -> int:
+        """Requests that have ended without an answer, and not by a cancel."""
+        return self.total(Action.FAILED) + self.total(Action.LOST)
+
+    @property
     def jobs(self) -> int:
         """Jobs that would be created."""
         return sum(variant.jobs for variant in self.variants)
@@ -159,10 +170,12 @@ def _sent(variant: VariantPlan) -> VariantPlan:
     return replace(variant, actions=actions, reasons=Counter(), jobs=0, bytes=0)
 
 
-def reason(action: Action, *, was_declared: bool, body_changed: bool, new_spec: bool, new_model: bool) -> str:
+def reason(
+    action: Action, *, asked: bool, was_declared: bool, body_changed: bool, new_spec: bool, new_model: bool
+) -> str:
     """Say why a request is to be sent, for a person who reviews a plan."""
     if action is Action.RETRY:
-        return "failed in a way that may pass"
+        return "asked for by `retry`" if asked else "failed in a way that may pass"
     if new_spec:
         return "spec added"
     if not was_declared:

@@ -55,15 +55,42 @@ def job_request(
 def belongs_to(job: BatchJob, project_id: str, claim: Claim) -> bool:
     """Tell whether a job is this claim's: compared here, since no filter of the server is trusted."""
     marks = job.metadata
-    return marks.get(PROJECT) == project_id and marks.get(SHARD) == claim.shard and marks.get(TRY) == str(claim.attempt)
+    ours = claim.project or project_id
+    return marks.get(PROJECT) == ours and marks.get(SHARD) == claim.shard and marks.get(TRY) == str(claim.attempt)
+
+
+def age(job: BatchJob) -> tuple[int, str]:
+    """Return what orders jobs, the oldest first: of two that do the same, the older is kept.
+
+    Every machine sees the same times and ids, so that all of them keep the same one.
+    """
+    return (job.created_at, job.id)
+
+
+def yielding(job: BatchJob, live: Iterable[tuple[Claim, BatchJob]]) -> tuple[int, ...]:
+    """Return the claims in flight that give up to an unknown job what is also in it: those of younger jobs."""
+    return tuple(claim.id for claim, other in live if not other.status.ended and age(job) < age(other))
+
+
+def may_send(sending_at: float, now: float, settle: float) -> bool:
+    """Tell whether an intent to send is fresh enough for the POST.
+
+    Others give a submission up when the settle time has passed since its intent. A process that was suspended in
+    between must not send then; half the settle time is left for the POST to take effect and to be listed.
+    """
+    return 0 <= now - sending_at <= settle / 2
+
+
+def counts_as_gone(created_at: float, now: float, settle: float) -> bool:
+    """Tell whether what the provider says it does not know is gone: just after its creation it may be unknown yet."""
+    return now - created_at > settle
 
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """The job exists: record it. `surplus` are further jobs of the same shard and try, to be cancelled."""
+    """The job exists: record it. Any further one of the same shard and try is found by the sweep."""
 
     job: BatchJob
-    surplus: tuple[BatchJob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +116,9 @@ def resolve(claim: Claim, observed: Iterable[BatchJob], project_id: str, now: fl
     A claim that never reached `sending` was provably not sent. One that did is looked for until the settle time has
     passed since; after that a job of it would have been seen.
     """
-    found = sorted(
-        (job for job in observed if belongs_to(job, project_id, claim)), key=lambda job: (job.created_at, job.id)
-    )
+    found = [job for job in observed if belongs_to(job, project_id, claim)]
     if found:
-        return Adopt(found[0], tuple(found[1:]))
+        return Adopt(min(found, key=age))
     if claim.phase is not Phase.SENDING or claim.sending_at is None:
         return Release("it was never sent")
     settled = claim.sending_at + settle

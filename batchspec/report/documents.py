@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from batchspec.commands.apply import Applied
 from batchspec.commands.jobs import ListedJob
 from batchspec.commands.results import Output
+from batchspec.commands.retry import Include, Retried
 from batchspec.commands.status import Status
 from batchspec.commands.validate import Validation
 from batchspec.core.ledger import RecordedJob
@@ -120,6 +121,15 @@ def applied_document(applied: Applied) -> Document:
 def outputs_document(outputs: Iterable[Output]) -> list[Document]:
     """Return the files that were written, with their rows by status."""
     return [{"spec": output.spec, "path": output.path, "rows": dict(output.counts)} for output in outputs]
+
+
+def retried_document(retried: Retried) -> Document:
+    """Return the document of `retry --json`: requests marked, by spec, and those left as they are, by what they are."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "marked": dict(retried.marked),
+        "left": {what.value: retried.left[what] for what in Include},
+    }
 
 
 def validation_document(validation: Validation) -> Document:

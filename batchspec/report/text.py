@@ -11,6 +11,7 @@ from batchspec.commands.gc import Collected, Leftovers
 from batchspec.commands.init import Initialised
 from batchspec.commands.jobs import ListedJob
 from batchspec.commands.results import Output
+from batchspec.commands.retry import Retried
 from batchspec.commands.status import Status
 from batchspec.core.ledger import RecordedJob
 from batchspec.core.model import BatchJob
@@ -26,6 +27,7 @@ _SIGNS: tuple[tuple[Action, str, str, str], ...] = (
     (Action.DONE, "=", "done", "dim"),
     (Action.FAILED, "x", "failed", "red"),
     (Action.HELD, "h", "held", "yellow"),
+    (Action.LOST, "!", "lost", "red"),
 )
 Relative = Callable[[str], str]
 
@@ -130,6 +132,23 @@ def cancelled_text(cancelled: Cancelled, style: Style) -> str:
     return "\n".join(lines)
 
 
+def retried_text(retried: Retried, style: Style) -> str:
+    """Return what was marked to be sent again, what was not, and the next thing to do."""
+    left = [
+        f"{count:,} {what} are left as they are; `--include {what}` takes them in"
+        for what, count in sorted(retried.left.items())
+    ]
+    total = retried.marked.total()
+    if not total:
+        return "\n".join(["no request has ended so; nothing was marked", *left])
+    lines = [
+        f"{style('r', 'yellow')} {safe(name)}  {plural(count, 'request')}"
+        for name, count in retried.marked.items()
+        if count
+    ]
+    return "\n".join([*lines, *left, f"{plural(total, 'request')} marked; `batchspec apply` sends them again"])
+
+
 def leftovers_text(found: Leftovers, style: Style) -> str:
     """Return what is about to be deleted."""
     rows = [("file", "what", "job"), *found.files, *((job, "job", job) for job in found.jobs)]
@@ -144,7 +163,7 @@ def garbage_text(gone: Collected) -> str:
 
 def _status_summary(status: Status, style: Style) -> str:
     if status.converged:
-        failed = status.plan.total(Action.FAILED)
+        failed = status.plan.failed
         end = f"; {plural(failed, 'request')} failed" if failed else ""
         return f"{style('Converged', 'bold', 'green')}: every request has its end{end}."
     waiting = status.plan.total(Action.IN_FLIGHT) + status.plan.total(Action.UNRESOLVED)

@@ -15,7 +15,10 @@ _STATUS_OF = {
     OutcomeKind.FAILED: RequestStatus.FAILED,
     OutcomeKind.FAILED_PASSING: RequestStatus.FAILED_PASSING,
     OutcomeKind.HELD: RequestStatus.HELD,
+    OutcomeKind.LOST: RequestStatus.LOST,
 }
+
+_WITHOUT_SUCCESS = frozenset(RequestStatus) - {RequestStatus.CLAIMED, RequestStatus.SUCCEEDED}
 
 
 class Answers(Tables):
@@ -46,16 +49,28 @@ class Answers(Tables):
         return found
 
     def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
-        """Record answers to a claim's requests; one that this claim has answered already is left alone."""
+        """Record answers to a claim's requests, and successes for requests that others have left without one."""
         with transaction(self._database):
             for chunk in chunks(outcomes, CHUNK):
                 self._take_in_chunk(claim_id, dict(chunk))
 
+    def ask_again(self, digests: Sequence[RequestDigest], statuses: frozenset[RequestStatus]) -> int:
+        """Mark those of these requests that have one of the statuses to be sent again; return how many."""
+        of_these = ", ".join(str(int(status)) for status in statuses)
+        with transaction(self._database):
+            return self._database.conn.executemany(
+                f"UPDATE request SET status = {int(RequestStatus.ASKED)} WHERE digest = ? AND status IN ({of_these})",
+                [(digest,) for digest in sorted(set(digests))],
+            ).rowcount
+
     def _take_in_chunk(self, claim_id: int, outcomes: dict[RequestDigest, Outcome]) -> None:
-        sql = (
-            f"SELECT digest, result_id FROM request WHERE claim_id = ? AND status = ? AND digest IN ({marks(outcomes)})"
-        )
-        waiting = dict(self._rows(sql, [claim_id, RequestStatus.CLAIMED, *outcomes]))
+        sql = f"SELECT digest, result_id, claim_id, status FROM request WHERE digest IN ({marks(outcomes)})"
+        waiting = {
+            digest: result_id
+            for digest, result_id, holder, status in self._rows(sql, outcomes)
+            if (holder == claim_id and status == RequestStatus.CLAIMED)
+            or (status in _WITHOUT_SUCCESS and outcomes[digest].kind is OutcomeKind.SUCCEEDED)
+        }
         if not waiting:
             return
         connection = self._database.conn
@@ -70,14 +85,8 @@ class Answers(Tables):
             kind = OutcomeKind.FAILED if outcome.kind is OutcomeKind.FAILED_PASSING else outcome.kind
             head = (next_id + offset, digest, claim_id, kind.value)
             results.append((*head, outcome.status_code, body, outcome.error, *tokens))
-            requests.append((int(_STATUS_OF[outcome.kind]), next_id + offset, digest))
+            requests.append((int(_STATUS_OF[outcome.kind]), next_id + offset, claim_id, digest))
         connection.executemany("INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", results)
-        connection.executemany("UPDATE request SET status = ?, result_id = ? WHERE digest = ?", requests)
-
-    def quarantine(self, job_id: str, lines: Iterable[tuple[str, bytes]], now: float) -> None:
-        """Keep result lines that fit no request, each with its reason."""
-        with transaction(self._database):
-            self._database.conn.executemany(
-                "INSERT INTO quarantine (job_id, reason, line, at) VALUES (?, ?, ?, ?)",
-                [(job_id, reason, line, now) for reason, line in lines],
-            )
+        connection.executemany(
+            "UPDATE request SET status = ?, result_id = ?, claim_id = ?, was = NULL WHERE digest = ?", requests
+        )

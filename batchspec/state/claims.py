@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from batchspec.core.ledger import Claim, ClaimConflictError, ClaimLine, ClaimRequest, Phase, RequestStatus
+from batchspec.core.ledger import Adopted, Claim, ClaimConflictError, ClaimLine, ClaimRequest, Phase, RequestStatus
 from batchspec.core.model import BatchJob, RequestDigest
 from batchspec.core.protocol import TRY
 from batchspec.state.database import transaction
 from batchspec.state.jobs import Jobs
-from batchspec.state.tables import BULK, OPEN, chunks, marks
+from batchspec.state.tables import BULK, CHUNK, OPEN, chunks, marks
 
-_CLAIM_COLUMNS = "id, shard, attempt, spec, endpoint, model, requests, phase, claimed_at, sending_at, job_id"
+_CLAIM_COLUMNS = (
+    "id, shard, attempt, spec, endpoint, model, requests, phase, claimed_at, sending_at, job_id, project, surplus"
+)
 
-
-_FREE = (RequestStatus.FAILED_PASSING,)
-_SENT_AGAIN = (RequestStatus.FAILED, RequestStatus.FAILED_PASSING, RequestStatus.HELD)
+_FREE = (RequestStatus.FAILED_PASSING, RequestStatus.ASKED)
+_SENT_AGAIN = (*_FREE, RequestStatus.FAILED, RequestStatus.HELD, RequestStatus.LOST)
 """What a job that was made elsewhere may hold once more: somebody there has asked for it."""
+
+_OF_THE_CLAIM = "digest IN (SELECT digest FROM claim_line WHERE claim_id = ?1)"
+_HOLDS = f"EXISTS (SELECT 1 FROM request WHERE {_OF_THE_CLAIM} AND status = 1 AND claim_id = ?1)"
 
 
 class Claims(Jobs):
@@ -47,20 +51,29 @@ class Claims(Jobs):
             request.requests,
             json.dumps(request.parts),
             now,
+            self.project_id,
             request.shard,
         ]
         cursor = self._database.conn.execute(
             "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, parts, phase,"
-            " claimed_at) SELECT ?, max(?, coalesce(max(attempt), 0) + 1), ?, ?, ?, ?, ?, 'claimed', ?"
+            " claimed_at, project) SELECT ?, max(?, coalesce(max(attempt), 0) + 1), ?, ?, ?, ?, ?, 'claimed', ?, ?"
             " FROM claim WHERE shard = ?",
             values,
         )
         return int(cursor.lastrowid or 0)
 
     def _claim_chunk(
-        self, claim_id: int, first: int, lines: Sequence[ClaimLine], free: Sequence[RequestStatus] = _FREE
+        self,
+        claim_id: int,
+        first: int,
+        lines: Sequence[ClaimLine],
+        free: Sequence[RequestStatus] = _FREE,
+        over: Sequence[int] = (),
     ) -> int:
-        """Write down lines and claim their requests; return how many were new or in one of the statuses `free`."""
+        """Write down lines and claim their requests.
+
+        Returns how many were new, in one of the statuses `free`, or in flight in one of the claims `over`.
+        """
         connection = self._database.conn
         connection.executemany(
             "INSERT INTO claim_line VALUES (?, ?, ?, ?)",
@@ -68,16 +81,19 @@ class Claims(Jobs):
         )
         # In the order of the key, so that the tree's pages are filled one after the other.
         digests = sorted(line.digest for line in lines)
+        # A request that only passes from one claim to another keeps the count of its tries.
         return connection.executemany(
             "INSERT INTO request (digest, status, attempts, claim_id) VALUES (?, 1, 1, ?)"
-            " ON CONFLICT (digest) DO UPDATE SET status = 1, attempts = attempts + 1, claim_id = excluded.claim_id"
-            f" WHERE status IN ({', '.join(str(int(status)) for status in free)})",
+            " ON CONFLICT (digest) DO UPDATE SET status = 1, attempts = attempts + (status <> 1),"
+            " was = CASE status WHEN 1 THEN was ELSE status END, claim_id = excluded.claim_id"
+            f" WHERE status IN ({', '.join(str(int(status)) for status in free)})"
+            f" OR (status = 1 AND claim_id IN ({', '.join(map(str, over))}))",
             [(digest, claim_id) for digest in digests],
         ).rowcount
 
     def adopt(
-        self, request: ClaimRequest, lines: Iterable[ClaimLine], job: BatchJob, now: float
-    ) -> tuple[Claim, int] | None:
+        self, request: ClaimRequest, lines: Iterable[ClaimLine], job: BatchJob, now: float, *, over: Sequence[int] = ()
+    ) -> Adopted | None:
         """Record a job that was made without this ledger; None where it is recorded already."""
         with transaction(self._database):
             connection = self._database.conn
@@ -87,20 +103,36 @@ class Claims(Jobs):
             claim_id = self._insert_claim(request, now, _try_of(job))
             taken, first = 0, 1
             for chunk in chunks(lines, BULK):
-                taken += self._claim_chunk(claim_id, first, chunk, _SENT_AGAIN)
+                taken += self._claim_chunk(claim_id, first, chunk, _SENT_AGAIN, over)
                 first += len(chunk)
-            changes = "phase = 'created', job_id = ?, file_ids = ?"
-            self._set_phase(claim_id, changes, [job.id, json.dumps(job.input_files)], OPEN)
+            changes = "phase = 'created', job_id = ?, file_ids = ?, requests = ?"
+            self._set_phase(claim_id, changes, [job.id, json.dumps(job.input_files), first - 1], OPEN)
             self._write_job(claim_id, job)
-        return self._claims("WHERE id = ?", [claim_id])[0], taken
+            for each in (claim_id, *over):
+                connection.execute(f"UPDATE claim SET surplus = 1 WHERE id = ?1 AND NOT {_HOLDS}", [each])
+        return Adopted(self._claims("WHERE id = ?", [claim_id])[0], taken)
+
+    def unknown_jobs(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of these jobs that no claim has."""
+        known = {
+            row[0]
+            for chunk in chunks(job_ids, CHUNK)
+            for row in self._rows(f"SELECT job_id FROM claim WHERE job_id IN ({marks(chunk)})", chunk)
+        }
+        return set(job_ids) - known
+
+    def is_contended(self, claim_id: int) -> bool:
+        """Tell whether any request of a claim's lines is in flight in another claim."""
+        sql = f"SELECT 1 FROM request WHERE {_OF_THE_CLAIM} AND status = 1 AND claim_id <> ?1 LIMIT 1"
+        return self._row(sql, [claim_id]) is not None
 
     def mark_uploaded(self, claim_id: int, file_ids: Sequence[str]) -> None:
         """Record the input files' ids, in the order of the parts."""
         self._step(claim_id, "phase = 'uploaded', file_ids = ?", [json.dumps(list(file_ids))], ("claimed",))
 
     def mark_sending(self, claim_id: int, now: float) -> None:
-        """Record, before the one POST, that it is about to be sent."""
-        self._step(claim_id, "phase = 'sending', sending_at = ?", [now], ("claimed", "uploaded"))
+        """Record, before the one POST, that it is about to be sent; once more when that has become old."""
+        self._step(claim_id, "phase = 'sending', sending_at = ?", [now], OPEN)
 
     def mark_created(self, claim_id: int, job: BatchJob) -> None:
         """Record the job that the POST, or an adoption, has found for this claim."""
@@ -114,17 +146,26 @@ class Claims(Jobs):
             changes = "phase = 'released', released_at = ?, release_reason = ?"
             self._set_phase(claim_id, changes, [now, reason], OPEN)
             connection = self._database.conn
-            connection.execute("DELETE FROM request WHERE claim_id = ? AND status = 1 AND attempts = 1", [claim_id])
+            mine = f"{_OF_THE_CLAIM} AND claim_id = ?1 AND status = 1"
+            connection.execute(f"DELETE FROM request WHERE {mine} AND was IS NULL", [claim_id])
             connection.execute(
-                "UPDATE request SET status = 4, attempts = attempts - 1 WHERE claim_id = ? AND status = 1", [claim_id]
+                f"UPDATE request SET status = was, was = NULL, attempts = attempts - 1 WHERE {mine}", [claim_id]
             )
             connection.execute("DELETE FROM claim_line WHERE claim_id = ?", [claim_id])
 
-    def mark_collected(self, claim_id: int, now: float) -> None:
-        """Record that everything a job has to give was taken in; which line was which is no longer needed."""
+    def mark_collected(self, claim_id: int, now: float, odd: Iterable[tuple[str, bytes]] = ()) -> None:
+        """Record that everything a job has to give was taken in; which line was which is no longer needed.
+
+        In one transaction with the keeping of its odd lines, so that a death in between keeps none twice.
+        """
         with transaction(self._database):
             self._set_phase(claim_id, "phase = 'collected', collected_at = ?", [now], ("created",))
-            self._database.conn.execute("DELETE FROM claim_line WHERE claim_id = ?", [claim_id])
+            connection = self._database.conn
+            connection.executemany(
+                "INSERT INTO quarantine (job_id, reason, line, at) SELECT job_id, ?, ?, ? FROM claim WHERE id = ?",
+                [(reason, line, now, claim_id) for reason, line in odd],
+            )
+            connection.execute("DELETE FROM claim_line WHERE claim_id = ?", [claim_id])
 
     def _step(self, claim_id: int, changes: str, values: Sequence[object], phases: Sequence[str]) -> None:
         with transaction(self._database):
@@ -148,7 +189,7 @@ class Claims(Jobs):
         claims = []
         for row in self._rows(f"SELECT {_CLAIM_COLUMNS} FROM claim {where}", values):
             fields = dict(zip(names, row, strict=True))
-            claims.append(Claim(**fields | {"phase": Phase(fields["phase"])}))
+            claims.append(Claim(**fields | {"phase": Phase(fields["phase"]), "surplus": bool(fields["surplus"])}))
         return claims
 
     def claim_lines(self, claim_id: int) -> Iterator[ClaimLine]:

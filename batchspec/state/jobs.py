@@ -53,6 +53,11 @@ class Jobs(Tables):
         sql = f"INSERT INTO job ({_JOB_COLUMNS}) VALUES ({marks(values)}) ON CONFLICT (id) DO UPDATE SET {told}"
         self._database.conn.execute(sql, values)
 
+    def job(self, job_id: str) -> BatchJob | None:
+        """Return a job as it was recorded last."""
+        row = self._row(f"SELECT {_JOB_COLUMNS} FROM job WHERE id = ?", [job_id])
+        return None if row is None else _job(row)
+
     def jobs_of(self, specs: Sequence[str] | None = None) -> Sequence[RecordedJob]:
         """Return the jobs of these specs, or of all of them, oldest first."""
         columns = ", ".join(f"job.{name}" for name in _JOB_COLUMNS.split(", "))

@@ -141,6 +141,16 @@ CREATE VIEW usage_by_spec AS
     FROM result JOIN claim ON claim.id = result.claim_id GROUP BY claim.spec, claim.model;
 """
 
-STEPS: tuple[str, ...] = (FIRST,)
+SECOND = """
+-- The project id that its job bears; empty: the present one.
+ALTER TABLE claim ADD COLUMN project TEXT NOT NULL DEFAULT '';
+-- Whether its requests are all another claim's, or answered: its job is to be cancelled.
+ALTER TABLE claim ADD COLUMN surplus INTEGER NOT NULL DEFAULT 0;
+-- request.status has two more: 6 lost, 7 asked to be sent again. What it was before it was claimed; null: nothing.
+ALTER TABLE request ADD COLUMN was INTEGER;
+UPDATE request SET was = 4 WHERE status = 1 AND attempts > 1;
+"""
+
+STEPS: tuple[str, ...] = (FIRST, SECOND)
 VERSION = len(STEPS)
 """The version of the state that this program reads and writes, kept in `PRAGMA user_version`."""

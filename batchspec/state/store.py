@@ -5,7 +5,6 @@ Every public method that writes is one `BEGIN IMMEDIATE` transaction.
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from types import TracebackType
 
@@ -21,8 +20,7 @@ class SqliteLedger(Answers, Claims, Declarations):
 
     def __init__(self, path: Path | None, project_id: str | None = None) -> None:
         """Open the state at `path`, making it where there is none; without a path, an empty one in memory."""
-        super().__init__(open_state(path, project_id) if path else state_in_memory(project_id))
-        self._declared_id = project_id
+        super().__init__(open_state(path, project_id) if path else state_in_memory(project_id), project_id)
 
     def __enter__(self) -> SqliteLedger:
         return self
@@ -33,14 +31,6 @@ class SqliteLedger(Answers, Claims, Declarations):
     def close(self) -> None:
         """Close the file."""
         self._database.close()
-
-    @property
-    def project_id(self) -> str:
-        """The id that this project's jobs carry: batchspec.toml's, or the state's own."""
-        if self._declared_id is not None:
-            return self._declared_id
-        row = self._row("SELECT value FROM meta WHERE key = 'project_id'")
-        return str(row[0]) if row else str(uuid.UUID(int=0))
 
     def bind(self, provider: str) -> None:
         """Tie this state to one provider, for good. Raises AccessError when it belongs to another one."""
@@ -55,9 +45,10 @@ class SqliteLedger(Answers, Claims, Declarations):
                 hint=f"use --provider {row[0]}, or name another place with --state",
             )
 
-    def is_new(self) -> bool:
-        """Tell whether this state has never been compared with the provider's jobs."""
-        return self._row("SELECT 1 FROM meta WHERE key = 'compared_at'") is None
+    def compared_at(self) -> float | None:
+        """Return when the provider's jobs of this project were last looked through; None: never."""
+        row = self._row("SELECT value FROM meta WHERE key = 'compared_at'")
+        return None if row is None else float(row[0])
 
     def mark_compared(self, now: float) -> None:
         """Record that the provider's jobs of this project were looked through."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
@@ -27,8 +28,17 @@ _T = TypeVar("_T")
 class Tables:
     """A part of the ledger, over the one open database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, project_id: str | None = None) -> None:
         self._database = database
+        self._declared_id = project_id
+
+    @property
+    def project_id(self) -> str:
+        """The id that this project's jobs carry: batchspec.toml's, or the state's own."""
+        if self._declared_id is not None:
+            return self._declared_id
+        row = self._row("SELECT value FROM meta WHERE key = 'project_id'")
+        return str(row[0]) if row else str(uuid.UUID(int=0))
 
     def _rows(self, sql: str, values: Iterable[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Yield what a query finds. Raises StateError when the file cannot be read."""

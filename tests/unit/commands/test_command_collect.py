@@ -99,6 +99,7 @@ class Desk:
         self.ledger = ledger
         self.provider = Scripted()
         self.notes = Notes()
+        self.clock = QuickClock()
         self.checkpoints: list[str] = []
         self.dies_at: str | None = None
         self.stops_after: int | None = None
@@ -130,9 +131,12 @@ class Desk:
     def ended(self, status: BatchJobStatus, *errors: str) -> None:
         self.job = replace(self.job, status=status, status_text=status.value, errors=errors)
 
-    def collect(self) -> bool:
+    def collect(self, gone: str | None = None) -> bool:
         self.ledger.save_job(self.job)
-        world = World(
+        return collect(self.claim, self.job, world=self.world(), provider=self.provider, notes=self.notes, gone=gone)
+
+    def world(self) -> World:
+        return World(
             ledger=self.ledger,
             provider=self.provider,
             spool=DiskSpool(self._folder / "spool"),
@@ -141,12 +145,11 @@ class Desk:
             fingerprint=pytest.fail,
             local_path=pytest.fail,
             downloads=self._folder,
-            clock=QuickClock(),
+            clock=self.clock,
             progress=silent(),
             stop=self._stop,
             checkpoint=self._checkpoint,
         )
-        return collect(self.claim, self.job, world=world, provider=self.provider, notes=self.notes)
 
     def _checkpoint(self, name: str) -> None:
         self.checkpoints.append(name)
@@ -338,14 +341,53 @@ def test_an_inline_job_is_collected_from_its_outputs(desk: Desk) -> None:
     assert desk.left_over() == []
 
 
-def test_a_file_that_the_provider_no_longer_has_is_told_and_nothing_is_taken_in(desk: Desk) -> None:
+def test_a_file_that_the_provider_no_longer_has_is_told_and_its_answers_are_lost(desk: Desk) -> None:
+    desk.output(good("a"))
+    desk.errors(bad("b"))
+    desk.counters(1, 1)
+    del desk.provider.contents["out"]
+    assert desk.collect()
+    assert desk.statuses(*NAMES) == ["LOST", "FAILED", "LOST", "LOST"]
+    [note] = desk.notes.lines
+    assert "3 answers are lost (the output file out is no longer at the provider" in note
+    assert "retry --include lost" in note
+
+
+def test_a_file_that_is_not_there_just_after_the_end_may_still_come(desk: Desk) -> None:
     desk.output(good("a"))
     desk.counters(1)
-    desk.provider.contents.clear()
-    with pytest.raises(ProviderRefusedError, match="the output file out of job job-1 is no longer there") as caught:
-        desk.collect()
-    assert caught.value.hint
+    contents = desk.provider.contents.pop("out")
+    desk.job = replace(desk.job, completed_at=int(desk.clock.now()))
+    assert not desk.collect()
     assert desk.statuses(*NAMES) == ["CLAIMED"] * 4
+    assert "or not yet" in desk.notes.lines[0]
+    desk.provider.contents["out"] = contents
+    assert desk.collect()
+    assert desk.statuses(*NAMES) == ["SUCCEEDED", *["FAILED_PASSING"] * 3]
+
+
+def test_a_success_that_names_no_file_is_lost_and_not_sent_again(desk: Desk) -> None:
+    desk.job = replace(desk.job, output_file=None, error_file=None)
+    assert desk.collect()
+    assert desk.statuses(*NAMES) == ["LOST"] * 4
+
+
+def test_a_job_that_was_deleted_loses_what_was_not_collected(desk: Desk) -> None:
+    desk.output(good("a"))
+    desk.counters(1)
+    assert desk.collect(gone="job job-1 was deleted at the provider")
+    assert desk.statuses(*NAMES) == ["SUCCEEDED", "LOST", "LOST", "LOST"]
+
+
+def test_two_lines_of_one_custom_id_leave_no_request_in_flight(desk: Desk) -> None:
+    request = ClaimRequest(shard="t", spec="demo", endpoint=CHAT, model=MODEL, requests=2)
+    lines = [ClaimLine("same", digest("x")), ClaimLine("same", digest("y"))]
+    adopted = desk.ledger.adopt(request, lines, replace(desk.job, id="job-2", output_file="out"), 1.0)
+    assert adopted is not None
+    desk.provider.contents["out"] = [good("same")]
+    job = replace(desk.job, id="job-2", output_file="out")
+    assert collect(adopted.claim, job, world=desk.world(), provider=desk.provider, notes=desk.notes)
+    assert desk.statuses("x", "y") == ["FAILED_PASSING", "SUCCEEDED"]
 
 
 @pytest.mark.parametrize("step", ["collect:before-take-in", "collect:after-take-in", "collect:after-collected"])

@@ -46,20 +46,28 @@ def test_one_attempt_means_that_nothing_is_sent_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "was_declared", "body_changed", "new_spec", "new_model", "words"),
+    ("action", "asked", "was_declared", "body_changed", "new_spec", "new_model", "words"),
     [
-        (Action.RETRY, True, True, True, True, "failed in a way that may pass"),
-        (Action.SUBMIT, False, True, True, True, "spec added"),
-        (Action.SUBMIT, False, True, False, True, "row added"),
-        (Action.SUBMIT, True, True, False, True, "body changed"),
-        (Action.SUBMIT, True, False, False, True, "model added"),
-        (Action.SUBMIT, True, False, False, False, "not sent yet"),
+        (Action.RETRY, False, True, True, True, True, "failed in a way that may pass"),
+        (Action.RETRY, True, True, True, True, True, "asked for by `retry`"),
+        (Action.SUBMIT, False, False, True, True, True, "spec added"),
+        (Action.SUBMIT, False, False, True, False, True, "row added"),
+        (Action.SUBMIT, False, True, True, False, True, "body changed"),
+        (Action.SUBMIT, False, True, False, False, True, "model added"),
+        (Action.SUBMIT, False, True, False, False, False, "not sent yet"),
     ],
 )
 def test_a_request_that_is_sent_has_one_reason(
-    action: Action, was_declared: bool, body_changed: bool, new_spec: bool, new_model: bool, words: str
+    action: Action, asked: bool, was_declared: bool, body_changed: bool, new_spec: bool, new_model: bool, words: str
 ) -> None:
-    told = reason(action, was_declared=was_declared, body_changed=body_changed, new_spec=new_spec, new_model=new_model)
+    told = reason(
+        action,
+        asked=asked,
+        was_declared=was_declared,
+        body_changed=body_changed,
+        new_spec=new_spec,
+        new_model=new_model,
+    )
     assert told == words
 
 

@@ -9,7 +9,18 @@ import pytest
 
 from batchspec.core.ledger import Claim, Phase
 from batchspec.core.model import BatchJob, BatchJobStatus
-from batchspec.core.protocol import Adopt, Payload, Release, WaitUntil, belongs_to, job_request, resolve
+from batchspec.core.protocol import (
+    Adopt,
+    Payload,
+    Release,
+    WaitUntil,
+    belongs_to,
+    counts_as_gone,
+    job_request,
+    may_send,
+    resolve,
+    yielding,
+)
 
 PROJECT = "11111111-2222-3333-4444-555555555555"
 SETTLE = 180.0
@@ -71,7 +82,34 @@ def test_of_several_jobs_the_oldest_is_kept_in_whatever_order_they_come() -> Non
         told = resolve(CLAIM, iter(order), PROJECT, 1_040.0, SETTLE)
         assert isinstance(told, Adopt)
         assert told.job.id == "b"
-        assert [surplus.id for surplus in told.surplus] == ["c", "a"]
+
+
+def test_a_claim_made_under_another_project_id_still_knows_its_job() -> None:
+    claim = replace(CLAIM, project="before")
+    assert belongs_to(job("j", bspec_project="before"), PROJECT, claim)
+    assert not belongs_to(job("j"), PROJECT, claim)
+
+
+def test_an_unknown_job_takes_from_younger_live_jobs_alone() -> None:
+    live = [
+        (replace(CLAIM, id=1), job("b", 1_020)),
+        (replace(CLAIM, id=2), job("d", 1_020)),
+        (replace(CLAIM, id=3), job("e", 1_021)),
+        (replace(CLAIM, id=4), replace(job("f", 1_022), status=BatchJobStatus.SUCCESS)),
+        (replace(CLAIM, id=5), job("a", 1_019)),
+    ]
+    for order in permutations(live):
+        assert sorted(yielding(job("c", 1_020), order)) == [2, 3]
+
+
+@pytest.mark.parametrize(("now", "fresh"), [(999.9, False), (1_000.0, True), (1_090.0, True), (1_090.1, False)])
+def test_an_intent_is_good_for_half_the_settle_time_and_never_before_it(now: float, fresh: bool) -> None:
+    assert may_send(1_000.0, now, SETTLE) is fresh
+
+
+@pytest.mark.parametrize(("now", "gone"), [(1_000.0, False), (1_180.0, False), (1_180.1, True)])
+def test_what_is_unknown_counts_as_gone_after_the_settle_time(now: float, gone: bool) -> None:
+    assert counts_as_gone(1_000.0, now, SETTLE) is gone
 
 
 @pytest.mark.parametrize("phase", [Phase.CLAIMED, Phase.UPLOADED])

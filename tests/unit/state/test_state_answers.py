@@ -123,7 +123,8 @@ def test_an_open_claim_has_no_answers_yet(ledger: SqliteLedger) -> None:
 
 
 def test_what_fits_no_request_is_kept_with_its_reason(path: Path, ledger: SqliteLedger) -> None:
-    ledger.quarantine("job-1", [("unknown custom_id x", b'{"custom_id":"x"}\xff'), ("not JSON", b"\x00")], 5.0)
+    odd = [("unknown custom_id x", b'{"custom_id":"x"}\xff'), ("not JSON", b"\x00")]
+    ledger.mark_collected(in_flight(ledger, "a").id, 5.0, odd)
     assert [row[1:] for row in picture(path)["quarantine"]] == [
         ("job-1", "unknown custom_id x", b'{"custom_id":"x"}\xff', 5.0),
         ("job-1", "not JSON", b"\x00", 5.0),

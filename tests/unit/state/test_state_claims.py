@@ -203,7 +203,7 @@ STEPS: dict[str, Callable[[SqliteLedger, Claim], None]] = {
 ALLOWED = {
     "claimed": {"uploaded", "sending", "created", "released"},
     "uploaded": {"sending", "created", "released"},
-    "sending": {"created", "released"},
+    "sending": {"sending", "created", "released"},
     "created": {"collected"},
     "collected": set(),
     "released": set(),

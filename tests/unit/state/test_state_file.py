@@ -58,18 +58,18 @@ def test_a_state_in_memory_works_and_writes_nowhere(tmp_path: Path, monkeypatch:
         claim = in_flight(ledger, "a")
         ledger.take_in(claim.id, [(digest("a"), Outcome(OutcomeKind.SUCCEEDED, 200, b"{}"))])
         assert ledger.project_id == "given"
-        assert ledger.is_new()
+        assert ledger.compared_at() is None
         assert len(ledger.results([digest("a")])) == 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_state_remembers_that_it_was_compared_with_the_provider(tmp_path: Path) -> None:
     with SqliteLedger(tmp_path / "state.db") as ledger:
-        assert ledger.is_new()
+        assert ledger.compared_at() is None
         ledger.mark_compared(5.0)
         ledger.mark_compared(6.0)
     with SqliteLedger(tmp_path / "state.db") as ledger:
-        assert not ledger.is_new()
+        assert ledger.compared_at() == 6.0
 
 
 def test_a_state_belongs_to_one_provider(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_every_table_is_strict_about_its_types(tmp_path: Path) -> None:
         loose = [row[1] for row in connection.execute("PRAGMA table_list") if row[2] == "table" and not row[5]]
         assert [name for name in loose if not name.startswith("sqlite_")] == []
         with pytest.raises(sqlite3.IntegrityError):
-            connection.execute("INSERT INTO request VALUES (?, 'one', 1, 1, NULL)", [b"x"])
+            connection.execute("INSERT INTO request VALUES (?, 'one', 1, 1, NULL, NULL)", [b"x"])
         with pytest.raises(sqlite3.IntegrityError):
             connection.execute(
                 "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, parts, phase, claimed_at)"
