@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TYPED = ("batchspec", "tests", "docs/generate.py")
+TYPED = ("batchspec", "tests", "benchmarks", "docs/generate.py")
 
 
 @pytest.mark.parametrize(
