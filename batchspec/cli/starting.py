@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import stat
 import uuid
 from pathlib import Path
 
 from batchspec.commands.init import Initialised, init
+from batchspec.project.atomic import write_bytes_atomically, write_new
 from batchspec.project.packaged import schema_text
 
 _SCHEMA = "batchspec.schema.json"
@@ -17,23 +19,18 @@ def begin(directory: Path) -> Initialised:
     ignore = directory / ".gitignore"
 
     def place(path: str, text: str) -> bool:
-        target = directory / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with target.open("x", encoding="utf-8", newline="") as stream:
-                stream.write(text)
-        except FileExistsError:
-            return False
-        return True
+        return write_new(directory / path, text.encode("utf-8"), root=directory)
 
     return init(
         schema=schema_text(_SCHEMA),
         project_id=str(uuid.uuid4()),
         place=place,
         read_ignore=lambda: ignore.read_text(encoding="utf-8") if ignore.exists() else None,
-        write_ignore=lambda text: _replace(ignore, text),
+        write_ignore=lambda text: _replace(ignore, text, directory),
     )
 
 
-def _replace(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def _replace(path: Path, text: str, root: Path) -> None:
+    # As git makes it: readable for whoever may read the project.
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    write_bytes_atomically(path, text.encode("utf-8"), mode, root=root)

@@ -1,8 +1,12 @@
-"""Writes a file whole or not at all: temporary file, flush, fsync, rename, fsync of the folder."""
+"""Writes a file whole or not at all: temporary file, flush, fsync, rename, fsync of the folder.
+
+A temporary file is locked by who writes it, so that one whose writer has died is known, and cleared by the next.
+"""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +17,7 @@ from typing import BinaryIO
 from batchspec.core.errors import BatchspecError, FileProblemError
 from batchspec.project.confined import confine, refuse_unless_regular
 
+_PREFIX, _SUFFIX = ".batchspec-", ".part"
 _GIT_FOLDER = frozenset({".git"})
 
 # The block may also raise a network's OSError, which is not the disk's.
@@ -30,8 +35,8 @@ def write_atomically(path: Path, mode: int = 0o600, *, root: Path | None = None)
     target = _destination(path, root)
     with _system_refusals(path):
         _make_folders(target.parent)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".batchspec-", suffix=".part")
-    temporary = Path(name)
+        _clear_abandoned(target.parent)
+        descriptor, temporary = _temporary(target.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             with _system_refusals(path, only=_DISK_TROUBLE):
@@ -40,9 +45,9 @@ def write_atomically(path: Path, mode: int = 0o600, *, root: Path | None = None)
                 stream.flush()
                 temporary.chmod(mode)
                 os.fsync(stream.fileno())
-        with _system_refusals(path):
-            temporary.replace(target)
-            _sync_folder(target.parent)
+                # Still open, and so still locked: nobody takes it for abandoned.
+                temporary.replace(target)
+                _sync_folder(target.parent)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -52,6 +57,73 @@ def write_bytes_atomically(path: Path, data: bytes, mode: int = 0o600, *, root: 
     """Make `data` the content of `path`, as `write_atomically` does."""
     with write_atomically(path, mode, root=root) as stream:
         stream.write(data)
+
+
+def write_new(path: Path, data: bytes, *, root: Path, mode: int = 0o666) -> bool:
+    """Make a file whole, durably, unless anything is at `path` already; return whether it was made.
+
+    `mode` is lessened by the umask. Missing parent folders are made. Raises FileProblemError for a path that leaves
+    `root` by a symlink, and BatchspecError when the system refuses.
+    """
+    with _system_refusals(path):
+        confine(root.resolve(), path.parent.resolve(), str(path), private=_GIT_FOLDER)
+        _clear_abandoned(path.parent)
+        if os.path.lexists(path):
+            return False
+        _make_folders(path.parent)
+        descriptor, temporary = _temporary(path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                temporary.chmod(mode & ~_umask())
+                os.fsync(stream.fileno())
+                return _named(temporary, path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _named(temporary: Path, path: Path) -> bool:
+    """Give a finished file its name, unless somebody else has taken it meanwhile."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        temporary.replace(path)
+    _sync_folder(path.parent)
+    return True
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _temporary(folder: Path) -> tuple[int, Path]:
+    """Make a temporary file and lock it as long as its descriptor is open."""
+    while True:
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=_SUFFIX)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, Path(name)
+        # Before it was locked, somebody else has taken it for abandoned.
+        os.close(descriptor)
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """Remove the temporary files of writers that have died. What cannot be removed is in nobody's way."""
+    for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with suppress(OSError):
+            descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _destination(path: Path, root: Path | None) -> Path:
@@ -100,9 +172,14 @@ def _system_refusals(path: Path, only: frozenset[int] | None = None) -> Iterator
     except OSError as error:
         if only is not None and error.errno not in only:
             raise
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        raise BatchspecError(
-            f"`{path}` could not be written",
-            why=error.strerror or str(error),
-            hint="free some space and run the same command again" if full else "check the folder's rights and the disk",
-        ) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> BatchspecError:
+    """Return the system's refusal to write a file, in words for the user."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return BatchspecError(
+        f"`{path}` could not be written",
+        why=error.strerror or str(error),
+        hint="free some space and run the same command again" if full else "check the folder's rights and the disk",
+    )

@@ -10,12 +10,14 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from batchspec.core.ports import SpooledFile
+from batchspec.project.atomic import unwritable
 
 _BUFFER = 1024 * 1024
 
@@ -35,9 +37,10 @@ class DiskSpool:
         self.close()
 
     def begin(self) -> DiskSpoolWriter:
-        """Start a file."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=self._folder, prefix=".open-", suffix=".jsonl")
+        """Start a file. Raises BatchspecError where the disk does not take it."""
+        with _on_disk(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle, name = tempfile.mkstemp(dir=self._folder, prefix=".open-", suffix=".jsonl")
         writer = DiskSpoolWriter(self._folder, Path(name), os.fdopen(handle, "wb", buffering=_BUFFER), self._begin_fork)
         self._open.add(writer)
         return writer
@@ -58,14 +61,17 @@ class DiskSpool:
 
     def _clear(self) -> None:
         if self._folder.is_dir():
-            for path in self._folder.glob("*.jsonl"):
-                path.unlink(missing_ok=True)
-            for path in self._folder.glob(".open-*"):
-                path.unlink(missing_ok=True)
+            for path in (*self._folder.glob("*.jsonl"), *self._folder.glob(".open-*")):
+                # What cannot be removed costs room and nothing else; a file's name is the digest of what is in it.
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
 
 class DiskSpoolWriter:
-    """One batch file in the making; its digest is taken of what is really written."""
+    """One batch file in the making; its digest is taken of what is really written.
+
+    Every method but `discard` raises BatchspecError where the disk does not take it.
+    """
 
     def __init__(self, folder: Path, temporary: Path, stream: BinaryIO, begin: Callable[[], DiskSpoolWriter]) -> None:
         self.lines = 0
@@ -78,7 +84,10 @@ class DiskSpoolWriter:
 
     def add(self, line: bytes) -> None:
         """Append one line."""
-        self._stream.write(line)
+        try:
+            self._stream.write(line)
+        except OSError as error:
+            raise unwritable(self._temporary, error) from None
         self._digest.update(line)
         self.lines += 1
         self.size += len(line)
@@ -86,9 +95,10 @@ class DiskSpoolWriter:
     def fork(self) -> DiskSpoolWriter:
         """Return another file that begins with what this one holds so far."""
         twin = self._begin()
-        self._stream.flush()
-        with self._temporary.open("rb") as source:
-            shutil.copyfileobj(source, twin._stream, _BUFFER)
+        with _on_disk(self._temporary):
+            self._stream.flush()
+            with self._temporary.open("rb") as source:
+                shutil.copyfileobj(source, twin._stream, _BUFFER)
         twin.lines, twin.size = self.lines, self.size
         twin._digest = self._digest.copy()
         return twin
@@ -99,18 +109,29 @@ class DiskSpoolWriter:
         if not self.lines:
             self.discard()
             return SpooledFile(sha256, 0, 0)
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        self._stream.close()
-        self._temporary.replace(self._folder / f"{sha256}.jsonl")
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with _on_disk(self._temporary):
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            self._temporary.replace(self._folder / f"{sha256}.jsonl")
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         return SpooledFile(sha256, self.lines, self.size)
 
     def discard(self) -> None:
-        """Throw away what is not finished."""
-        self._stream.close()
-        self._temporary.unlink(missing_ok=True)
+        """Throw away what is not finished; a disk that refuses even that leaves it to the next run."""
+        with suppress(OSError):
+            self._stream.close()
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error) from None

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from batchspec.core.errors import BatchspecError, FileProblemError
-from batchspec.project.atomic import write_atomically, write_bytes_atomically
+from batchspec.project.atomic import write_atomically, write_bytes_atomically, write_new
 
 
 def names(folder: Path) -> list[str]:
@@ -94,6 +94,37 @@ def test_a_process_killed_in_the_block_leaves_the_old_content(tmp_path: Path) ->
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
     assert path.read_text() == "old"
+    assert len(names(tmp_path)) == 2
+    write_bytes_atomically(path, b"new")
+    assert names(tmp_path) == ["out"]
+
+
+def test_what_another_writer_still_writes_is_left_to_it(tmp_path: Path) -> None:
+    with write_atomically(tmp_path / "slow") as stream:
+        stream.write(b"slow")
+        write_bytes_atomically(tmp_path / "quick", b"quick")
+        assert len(names(tmp_path)) == 2
+    assert (tmp_path / "slow").read_bytes() == b"slow"
+    assert names(tmp_path) == ["quick", "slow"]
+
+
+def test_a_new_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    assert write_new(tmp_path / "deep" / "new", b"first", root=tmp_path)
+    assert not write_new(tmp_path / "deep" / "new", b"second", root=tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert not write_new(tmp_path / "link", b"astray", root=tmp_path)
+    assert (tmp_path / "deep" / "new").read_bytes() == b"first"
+    assert names(tmp_path) == ["deep", "link"]
+    assert names(tmp_path / "deep") == ["new"]
+
+
+def test_a_new_file_is_not_written_through_a_folder_that_leaves_the_root(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "project" / "data").symlink_to(tmp_path / "outside")
+    with pytest.raises(FileProblemError, match="leaves the project's root"):
+        write_new(tmp_path / "project" / "data" / "rows.csv", b"", root=tmp_path / "project")
+    assert names(tmp_path / "outside") == []
 
 
 def test_a_parent_that_is_a_file_is_told_in_words(tmp_path: Path) -> None:
