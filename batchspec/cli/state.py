@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from batchspec.cli.asking import ask
 from batchspec.cli.options import JSON, shared
 from batchspec.cli.running import Run
 from batchspec.core.errors import AccessError, ExitCode, StateError
@@ -165,4 +166,62 @@ def back_up_state(run: Run, /, target: Path, force: bool, **own: Any) -> int:
     run.console.root = project.root
     written = back_up(project.state, target, force=force, stop=run.interrupts.stop)
     run.console.out(f"{target}  {size(written)}")
+    return ExitCode.DONE
+
+
+@state.command("forget")
+@click.argument("name", metavar="ID")
+@click.option("--results", is_flag=True, help="Answers of requests that succeeded, too.")
+@click.option("--yes", "-y", is_flag=True, help="Forget without asking.")
+@shared
+@click.pass_obj
+def forget_records(run: Run, /, name: str, results: bool, yes: bool, **own: Any) -> int:
+    """Forget a job or a request, so that it is sent again.
+
+    ID is a job's id or the beginning of a request's digest. The next apply sends what is forgotten and still declared,
+    and it is paid for again. For a job that was deleted at the provider, say. Needs no key; nothing is asked of the
+    provider, and a job that still runs there is not cancelled.
+
+    \b
+    batchspec state forget --yes 3fd1a9c0
+    """
+    from batchspec.cli import wiring
+    from batchspec.commands.forget import Forgettable, forget
+    from batchspec.report.state import forgettable_text
+    from batchspec.report.style import plural
+    from batchspec.state.forgetting import SqliteForgetting
+    from batchspec.state.inspection import Inspection
+
+    options = run.options(own)
+    project = wiring.open_settings(options)
+    console = run.console
+    console.root = project.root
+
+    def approve(found: Forgettable) -> None:
+        console.out(forgettable_text(found, console.out_style()))
+        ask(console, f"forget {plural(found.requests, 'request')}", yes=yes)
+
+    with (
+        wiring.open_world(
+            project,
+            options,
+            console,
+            run.interrupts,
+            command="state forget",
+            writes=True,
+            needs_provider=False,
+            refreshes=False,
+        ),
+        Inspection(project.state) as inspection,
+        SqliteForgetting(project.state) as forgetting,
+    ):
+        forgotten = forget(
+            name,
+            results=results,
+            inspector=inspection,
+            forgetting=forgetting,
+            now=run.interrupts.now(),
+            approve=approve,
+        )
+    console.out(f"forgot {plural(forgotten.requests, 'request')}; `batchspec plan` shows what would be sent")
     return ExitCode.DONE

@@ -18,6 +18,7 @@ from batchspec.core.inspection import (
     StateFacts,
     StateProblem,
 )
+from batchspec.core.ledger import Phase
 from batchspec.core.model import BatchJob, RequestDigest
 from batchspec.core.ports import Provider
 from batchspec.core.protocol import PROJECT
@@ -186,7 +187,12 @@ def compare(
     """Yield where the recorded jobs and the provider's differ. Raises AccessError for another workspace's key."""
     recorded = {story.claim.job_id: story for story in inspector.claims() if story.claim.job_id is not None}
     listed = {job.id: job for job in provider.list_jobs()}
-    kept = [story for story in recorded.values() if story.deleted_at is None]
+    # What was forgotten keeps the id of its job, so that it is not adopted again.
+    kept = [
+        story
+        for story in recorded.values()
+        if story.deleted_at is None and story.claim.phase in {Phase.CREATED, Phase.COLLECTED}
+    ]
     found: dict[str, BatchJob | None] = {}
     for story in kept:
         stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from batchspec.commands.forget import Forgettable
 from batchspec.commands.inspect import Checked, ClaimTold, RequestTold, Shown
 from batchspec.core.inspection import AnswerStory, ClaimStory, Severity, status_word
 from batchspec.core.json_text import JsonError, parse
@@ -121,6 +122,20 @@ def _tokens(answer: AnswerStory) -> str:
     if answer.prompt_tokens is None and answer.completion_tokens is None:
         return ""
     return f", {answer.prompt_tokens or 0:,} tokens in and {answer.completion_tokens or 0:,} out"
+
+
+def forgettable_text(found: Forgettable, style: Style) -> str:
+    """Return what is about to be forgotten, and what that comes to."""
+    if found.request is not None:
+        entry = found.request
+        return f"request {entry.digest.hex()}  {status_word(entry.status)} after {_tries(entry.attempts)}"
+    assert found.claim is not None, "a job or a request is forgotten"
+    lines = [*_story_lines(found.claim, style)]
+    lines.append(f"  to forget  {plural(found.requests, 'request')}, to be sent and paid for again")
+    if found.in_flight:
+        sign = style("!", "yellow")
+        lines.append(f"{sign} it may still run: `batchspec cancel` stops it; what it does is paid for, and not used")
+    return "\n".join(lines)
 
 
 def checked_text(checked: Checked, style: Style) -> str:
