@@ -20,6 +20,9 @@ from batchspec.report.safe_text import safe
 from batchspec.report.style import Style
 
 _MOST_SHOWN = 50
+_SECRETS = ("MISTRAL_API_KEY", "BATCHSPEC_UPSTREAM_KEY", "BATCHSPEC_EMULATOR_KEY")
+# A shorter one may be part of any word, and no real key is this short.
+_SHORTEST_SECRET = 8
 
 
 @dataclass(slots=True)
@@ -120,10 +123,11 @@ class Console:
 
     def bug(self, error: BaseException) -> None:
         """Write a fault of batchspec itself: a traceback to a file, its path to stderr."""
-        text = "".join(traceback.format_exception(error))
+        text = _without_secrets("".join(traceback.format_exception(error)), self.environ)
         folder = (self.root or Path.cwd()) / ".batchspec" / "logs"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             path = folder / f"bug-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
             path.touch(mode=0o600)
             path.write_text(text, encoding="utf-8")
@@ -134,6 +138,15 @@ class Console:
         sys.stderr.write(f"  why:  {where}\n  help: please report it; running again is safe\n")
         if self.debug:
             sys.stderr.write(text)
+
+
+def _without_secrets(text: str, environ: Mapping[str, str]) -> str:
+    """Hide every key of the environment, which an exception's own words may hold."""
+    for name in _SECRETS:
+        secret = environ.get(name, "").strip()
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***").replace(repr(secret)[1:-1], "***")
+    return text
 
 
 def _error_document(error: BatchspecError) -> dict[str, object]:

@@ -199,7 +199,8 @@ def _existing(path: Path) -> Path:
 
 
 def _keep_out_of_git(project: Project) -> None:
-    project.home.mkdir(exist_ok=True)
+    # For its owner alone: whoever may write into it could put a state of their own in place of the real one.
+    project.home.mkdir(mode=0o700, exist_ok=True)
     ignore = project.home / ".gitignore"
     if not ignore.exists():
         ignore.write_text(

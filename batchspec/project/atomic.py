@@ -28,13 +28,14 @@ _DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, e
 def write_atomically(path: Path, mode: int = 0o600, *, root: Path | None = None) -> Iterator[BinaryIO]:
     """Give a stream whose bytes become the file `path` when the block ends, and leave `path` as it was if it raises.
 
-    Missing parent folders are made. With `root`, a symlink in the path is followed where it stays in the root and
-    refused where it leaves it; without, a symlink at `path` is itself replaced. Raises FileProblemError for a path
-    that is refused, and BatchspecError when the system cannot write (a full disk, a read-only folder).
+    Missing parent folders are made, for their owner alone. With `root`, a symlink in the path is followed where it
+    stays in the root and refused where it leaves it; without, a symlink at `path` is itself replaced. Raises
+    FileProblemError for a path that is refused, and BatchspecError when the system cannot write (a full disk, a
+    read-only folder).
     """
     target = _destination(path, root)
     with _system_refusals(path):
-        _make_folders(target.parent)
+        _make_folders(target.parent, mode=0o700)
         _clear_abandoned(target.parent)
         descriptor, temporary = _temporary(target.parent)
     try:
@@ -70,7 +71,7 @@ def write_new(path: Path, data: bytes, *, root: Path, mode: int = 0o666) -> bool
         _clear_abandoned(path.parent)
         if os.path.lexists(path):
             return False
-        _make_folders(path.parent)
+        _make_folders(path.parent, mode=0o777)
         descriptor, temporary = _temporary(path.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:
@@ -141,12 +142,12 @@ def _destination(path: Path, root: Path | None) -> Path:
     return target
 
 
-def _make_folders(folder: Path) -> None:
+def _make_folders(folder: Path, mode: int) -> None:
     """Make a folder and what is missing above it, each recorded durably in the one above."""
     if folder.is_dir():
         return
-    _make_folders(folder.parent)
-    folder.mkdir(exist_ok=True)
+    _make_folders(folder.parent, mode)
+    folder.mkdir(mode, exist_ok=True)
     _sync_folder(folder.parent)
 
 
