@@ -169,6 +169,47 @@ def back_up_state(run: Run, /, target: Path, force: bool, **own: Any) -> int:
     return ExitCode.DONE
 
 
+@state.command("adopt")
+@click.argument("job_id", metavar="JOB_ID")
+@click.option("--yes", "-y", is_flag=True, help="Adopt without asking.")
+@shared
+@click.pass_obj
+def adopt_job(run: Run, /, job_id: str, yes: bool, **own: Any) -> int:
+    """Bring one job of the provider into the state.
+
+    Its requests are known by its input files, its answers taken in when it has ended; no spec that declares the same
+    requests sends them again. Jobs of this project are adopted by every run: this is for one that does not bear the
+    project's mark, such as another program's.
+
+    \b
+    batchspec state adopt 8f2d4c1a-0d5e-4a53-9d0f-6d2f7f3f5b1e
+    """
+    from batchspec.cli import wiring
+    from batchspec.commands.adopt import adopt_one
+    from batchspec.commands.world import Notes
+    from batchspec.core.model import BatchJob
+    from batchspec.report.state import adoptable_text, adopted_text
+    from batchspec.report.text import notes_text
+
+    options = run.options(own)
+    project = wiring.open_settings(options)
+    console = run.console
+    console.root = project.root
+    notes = Notes()
+
+    def approve(job: BatchJob) -> None:
+        console.out(adoptable_text(job, console.out_style()))
+        ask(console, f"adopt job {job.id}", yes=yes)
+
+    with wiring.open_world(
+        project, options, console, run.interrupts, command="state adopt", writes=True, needs_provider=True
+    ) as world:
+        adopted = adopt_one(job_id, world=world, provider=wiring.require(world), notes=notes, approve=approve)
+    console.say(notes_text(notes.lines, console.err_style()))
+    console.out(adopted_text(adopted))
+    return ExitCode.DONE
+
+
 @state.command("forget")
 @click.argument("name", metavar="ID")
 @click.option("--results", is_flag=True, help="Answers of requests that succeeded, too.")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from batchspec.commands.collect import collect
 from batchspec.commands.world import Notes, World
-from batchspec.core.canonical import RequestIdentity
-from batchspec.core.errors import ProviderRefusedError
+from batchspec.core.canonical import RequestIdentity, shard_digest
+from batchspec.core.errors import InvalidInputError, ProviderRefusedError, UnresolvedError
 from batchspec.core.ledger import Claim, ClaimLine, ClaimRequest
 from batchspec.core.lines import LineError, read_request_lines, request_of_inline
 from batchspec.core.model import AGENT_PREFIX, BatchJob
@@ -62,11 +62,60 @@ def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Adoption:
     return adoption
 
 
-def adopt_job(job: BatchJob, world: World, provider: Provider, notes: Notes) -> int:
-    """Record one job that the ledger does not know; return how many of its requests are its own now."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptedJob:
+    """A job that was asked for by its id; `known` is whether the ledger had it already."""
+
+    job: BatchJob
+    known: bool
+    taken: int = 0
+
+
+def adopt_one(
+    job_id: str, *, world: World, provider: Provider, notes: Notes, approve: Callable[[BatchJob], None]
+) -> AdoptedJob:
+    """Record one job of the provider, whoever has made it. `approve` is shown it first, and raises to decline.
+
+    Raises InvalidInputError for a job that the provider does not know or whose requests cannot be digested, and
+    UnresolvedError for one whose requests cannot be known yet.
+    """
+    job = provider.get_job(job_id)
+    if job is None:
+        raise InvalidInputError(
+            f"the provider knows no job `{job_id}`",
+            why="it was deleted, or is in another workspace than the key's",
+            hint="`batchspec jobs` lists the jobs of this workspace",
+        )
+    ledger = world.ledger
+    if not ledger.unknown_jobs([job.id]):
+        return AdoptedJob(job=job, known=True)
+    if ledger.open_claims():
+        raise UnresolvedError(
+            "a submission is open, and this may be its job",
+            hint="`batchspec apply` or `batchspec status` settles it; run this again then",
+        )
+    approve(job)
+    try:
+        taken = adopt_job(job, world, provider, notes, of_any_maker=True)
+    except _UnknowableError:
+        raise UnresolvedError(
+            f"job {job.id} still runs, and its requests are not known",
+            why="the requests of an inline job are known again by its answers alone",
+            hint="run this again when it has ended",
+        ) from None
+    if ledger.unknown_jobs([job.id]):
+        raise InvalidInputError(f"job {job.id} cannot be adopted", why=notes.lines[-1] if notes.lines else None)
+    return AdoptedJob(job=job, known=False, taken=taken)
+
+
+def adopt_job(job: BatchJob, world: World, provider: Provider, notes: Notes, *, of_any_maker: bool = False) -> int:
+    """Record one job that the ledger does not know; return how many of its requests are its own now.
+
+    One that does not bear its shard's digest was made by another program, and is left alone but for `of_any_maker`.
+    """
     shard = job.metadata.get(SHARD)
     model = _model_of(job)
-    if shard is None or model is None:
+    if model is None or (shard is None and not of_any_maker):
         notes.add(f"job {job.id} bears this project's mark but is not of this program's making; it is left alone")
         return 0
     identity = RequestIdentity(job.endpoint, model)
@@ -76,7 +125,7 @@ def adopt_job(job: BatchJob, world: World, provider: Provider, notes: Notes) -> 
         for path in paths:
             cleanup.callback(path.unlink, missing_ok=True)
         try:
-            lines = _lines_of(job, shard, live, paths, identity, world=world, provider=provider)
+            lines = _lines_of(job, shard or "", live, paths, identity, world=world, provider=provider)
             count = sum(1 for _ in lines())
         except ProviderRefusedError as error:
             if error.status != 404:
@@ -86,6 +135,8 @@ def adopt_job(job: BatchJob, world: World, provider: Provider, notes: Notes) -> 
         except (LineError, ResultLineError) as error:
             notes.add(f"job {job.id}: its requests are not of this program's making ({error}); it is left alone")
             return 0
+        if shard is None:
+            shard = shard_digest(job.endpoint, model, (line.digest for line in lines()))
         request = ClaimRequest(
             shard=shard, spec=job.metadata.get(SPEC, ""), endpoint=job.endpoint, model=model, requests=count
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from batchspec.commands.adopt import AdoptedJob
 from batchspec.commands.forget import Forgettable
 from batchspec.commands.inspect import Checked, ClaimTold, RequestTold, Shown
 from batchspec.core.inspection import AnswerStory, ClaimStory, Severity, status_word
 from batchspec.core.json_text import JsonError, parse
+from batchspec.core.model import BatchJob
 from batchspec.report.documents import FORMAT_VERSION, Document
 from batchspec.report.safe_text import safe
 from batchspec.report.style import Style, plural
@@ -84,8 +86,7 @@ def _story_lines(story: ClaimStory, style: Style) -> Iterable[str]:
     if story.released_at is not None:
         yield f"  released   {_time(story.released_at)}: {safe(story.release_reason or '')}"
     if job is not None:
-        counts = f"{job.succeeded_requests:,} succeeded, {job.failed_requests:,} failed, {job.total_requests:,} in all"
-        yield f"  status     {safe(job.status_text)}: {counts}"
+        yield f"  {_status_line(job)}"
         yield f"  created    {_time(job.created_at)}, completed {_time(job.completed_at)}"
         for error in job.errors:
             yield f"  error      {safe(error)}"
@@ -122,6 +123,33 @@ def _tokens(answer: AnswerStory) -> str:
     if answer.prompt_tokens is None and answer.completion_tokens is None:
         return ""
     return f", {answer.prompt_tokens or 0:,} tokens in and {answer.completion_tokens or 0:,} out"
+
+
+def adoptable_text(job: BatchJob, style: Style) -> str:
+    """Return what the provider tells of a job that is about to be adopted."""
+    lines = [
+        f"{style(f'job {safe(job.id)}', 'bold')}  {safe(job.model or job.agent_id or '-')}  {safe(job.endpoint)}",
+        f"  {_status_line(job)}",
+        f"  created    {_time(job.created_at)}, completed {_time(job.completed_at)}",
+    ]
+    lines += [f"  {safe(key)}={safe(value)}" for key, value in job.metadata.items()]
+    return "\n".join(lines)
+
+
+def _status_line(job: BatchJob) -> str:
+    counts = f"{job.succeeded_requests:,} succeeded, {job.failed_requests:,} failed, {job.total_requests:,} in all"
+    return f"status     {safe(job.status_text)}: {counts}"
+
+
+def adopted_text(adopted: AdoptedJob) -> str:
+    """Return what became of a job that was to be adopted."""
+    job = safe(adopted.job.id)
+    if adopted.known:
+        return f"the state knows job {job} already"
+    if not adopted.taken:
+        return f"job {job} is recorded; every request of it is in another job, or answered"
+    then = "its answers are taken in" if adopted.job.status.ended else "`batchspec wait` waits for it"
+    return f"job {job} is recorded with {plural(adopted.taken, 'request')}; {then}"
 
 
 def forgettable_text(found: Forgettable, style: Style) -> str:
