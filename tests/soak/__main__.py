@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from soak.soaking import Soak, ViolationError
+from soak.soaking import Soak
+from soak.verdict import ViolationError
 
 _ROOT = Path(__file__).parents[2]
 
@@ -58,6 +59,7 @@ class Ending:
             f"  paid twice    {tally['paid twice']:,}",
             f"  lost          {tally['lost']:,}",
             f"  stuck         {tally['stuck']:,}",
+            f"  restless      {tally['restless']:,}",
             f"  tracebacks    {tally['tracebacks']:,}",
         ]
         if self.violation:
@@ -82,6 +84,7 @@ def soak(
             run.go_on(minutes * 60, quiet_every)
         except ViolationError as error:
             violation = str(error)
+            run.tally[error.kind] += len(violation.splitlines())
             run.say(f"VIOLATION: {violation}")
         edits = {f"edit {kind}": number for kind, number in run.edits.done.items()}
         tally = run.tally + run.oracle.tally()

@@ -12,6 +12,12 @@ PROJECT_ID = "00000000-0000-4000-8000-000000000002"
 ENDPOINT = "/v1/chat/completions"
 MODELS = ("mistral-small-latest", "mistral-large-latest")
 
+EDITS = (
+    "add", "change", "note", "remove", "double", "reorder", "greeting", "spelling", "tokens", "labels", "models",
+    "scheme", "submit",
+)  # fmt: skip
+"""The kinds of edits. A note is in a column that no template reads; a double is a row with another's request."""
+
 _SPELLINGS = ("{{ row.word }}", "{{row.word}}", "{{ row['word'] }}", "{{ row.word | string }}")
 _GREETINGS = ("Say", "Spell", "Sing")
 _SCHEMES = ("{{ row.id }}", "k-{{ row.id }}")
@@ -76,10 +82,11 @@ class Declared:
 
 
 class Edits:
-    """Draws edits of a spec; `fresh` words are never drawn twice."""
+    """Draws edits of a spec. No new id or word is drawn twice; `mark` makes them unlike those of other drawers."""
 
-    def __init__(self, draw: random.Random, most_rows: int) -> None:
+    def __init__(self, draw: random.Random, most_rows: int, mark: str = "") -> None:
         self._draw = draw
+        self._mark = mark
         self._most_rows = most_rows
         self._count = 0
         self.done: dict[str, int] = {}
@@ -87,7 +94,7 @@ class Edits:
     def fresh(self, prefix: str = "r") -> str:
         """Return a text that was never returned before."""
         self._count += 1
-        return f"{prefix}{self._count}"
+        return f"{prefix}{self._mark}{self._count}"
 
     def rows(self, count: int) -> tuple[Row, ...]:
         """Return new rows."""
@@ -95,15 +102,10 @@ class Edits:
 
     def edit(self, spec: Declared, kind: str | None = None) -> Declared:
         """Return the spec with one edit, of this kind or of any."""
-        kinds = {
-            "add": self._add, "change": self._change, "note": self._note, "remove": self._remove,
-            "double": self._double, "reorder": self._reorder, "greeting": self._greeting, "spelling": self._spelling,
-            "tokens": self._tokens, "labels": self._labels, "models": self._models, "scheme": self._scheme,
-            "submit": self._submit,
-        }  # fmt: skip
-        kind = kind or self._draw.choice(list(kinds))
+        kind = kind or self._draw.choice(EDITS)
         self.done[kind] = self.done.get(kind, 0) + 1
-        return kinds[kind](spec)
+        edited: Declared = getattr(self, f"_{kind}")(spec)
+        return edited
 
     def _add(self, spec: Declared) -> Declared:
         room = self._most_rows - len(spec.rows)

@@ -41,15 +41,17 @@ LATE = "create late"
 """The creation takes effect after its sender has been told nothing: done by the relay, not by the emulator."""
 
 
-def together(names: Iterable[str]) -> dict[str, Any]:
-    """Return these faults as one; of two that are about the same, the later holds."""
+def together(names: Iterable[str], lag: float = LAG) -> dict[str, Any]:
+    """Return these faults as one; of two that are about the same, the later holds. Lists are behind by `lag`."""
     faults: dict[str, Any] = {}
     for name in names:
         for key, value in FAULTS.get(name, {}).items():
             faults[key] = faults.get(key, {}) | value if isinstance(value, dict) else value
+            if key == "list_lag":
+                faults[key] = lag
     return faults
 
 
-def lag(names: Iterable[str]) -> float:
-    """Return for how long a job can be unseen that these faults are about, in seconds."""
-    return sum(LAG for name in names if name in {"list lags", LATE})
+def unseen(names: Iterable[str], lag: float = LAG) -> float:
+    """Return for how many seconds a job can be unseen under these faults, each of which may take `lag`."""
+    return sum(lag for name in names if name in {"list lags", LATE})

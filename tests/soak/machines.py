@@ -95,17 +95,21 @@ class Machine:
         """Take these specs as they are now."""
         self.specs = {spec.name: spec for spec in specs}
 
-    def begin(self, *arguments: str, death: Death = UNHARMED, lag: float = 0) -> Run:
-        """Start a command over the specs as they were pulled."""
+    def prepare(self, arguments: tuple[str, ...], lag: float) -> Command:
+        """Write the specs as they were pulled for a command that is about to start."""
         number = next(self.numbers)
         for spec in self.specs.values():
             (self.root / f"{spec.name}.batchspec.yaml").write_text(spec.spec(number), encoding="utf-8")
             (self.root / f"{spec.name}.csv").write_text(spec.table(), encoding="utf-8")
+        return Command(number=number, knower=self.knower, arguments=arguments, started=time.time(), lag=lag)
+
+    def begin(self, *arguments: str, death: Death = UNHARMED, lag: float = 0) -> Run:
+        """Start a command as a process of its own."""
+        command = self.prepare(arguments, lag)
         environ = dict(self.environ)
         if death.step is not None:
             environ["BATCHSPEC_CRASH_AT"] = str(death.step)
-        out, err = (self.root.parent / "told" / f"{number % 100}.{kind}" for kind in ("out", "err"))
-        command = Command(number=number, knower=self.knower, arguments=arguments, started=time.time(), lag=lag)
+        out, err = (self.root.parent / "told" / f"{command.number % 100}.{kind}" for kind in ("out", "err"))
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(
                 [sys.executable, "-m", "batchspec", *arguments],

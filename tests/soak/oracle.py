@@ -179,6 +179,8 @@ class Oracle:
         strangers = first.knower != second.knower
         if self._gone.get(job.id, second.number + 1) <= second.number and (strangers or not first.clean):
             return "gone before it was known"
+        if (not earlier.succeeded or job.id in self._gone) and _asked_for(first, second, commands):
+            return "asked for"
         if strangers and second.started < job.created_at + second.lag + SAME_MOMENT:
             return "sent in the same moment"
         return ""
@@ -216,6 +218,15 @@ class Oracle:
             executions=sum(map(len, executed.values())),
             requests=len(executed),
         )
+
+
+def _asked_for(first: Command, second: Command, commands: Mapping[int, Command]) -> bool:
+    """Tell whether somebody has said between two commands that requests without an answer be sent again."""
+    return any(
+        commands[number].arguments[0] == "retry"
+        for number in range(first.number + 1, second.number)
+        if number in commands
+    )
 
 
 def _job(row: tuple[Any, ...]) -> Job:

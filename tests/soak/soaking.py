@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import time
@@ -14,14 +13,14 @@ from pathlib import Path
 from typing import TextIO
 
 from soak.declaring import Declared, Edits
-from soak.faults import FAULTS, LATE, lag, together
+from soak.faults import FAULTS, LATE, together, unseen
 from soak.machines import UNHARMED, Death, Machine, Run, environment
 from soak.oracle import Command, Oracle
 from soak.provider import MODES, ProviderProcess
 from soak.relay import Relay
+from soak.verdict import Ended, ViolationError, check_told, judge
 
 MOST_ROWS = 16
-_TRIES = 6
 _MOST_STEPS = 32
 _COMMANDS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (30, ("apply", "--yes", "--wait", "3s")),
@@ -31,11 +30,9 @@ _COMMANDS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (8, ("wait", "--timeout", "2s")),
     (5, ("results",)),
     (5, ("cancel", "--yes")),
+    (3, ("retry",)),
+    (1, ("retry", "--include", "failed,held,lost")),
 )
-
-
-class ViolationError(Exception):
-    """What must not happen has happened; the message says what, a line for each."""
 
 
 class Soak:
@@ -122,7 +119,7 @@ class Soak:
         self._log.flush()
 
     def _begin(self, machine: Machine, arguments: Sequence[str], death: Death = UNHARMED) -> Run:
-        run = machine.begin(*arguments, death=death, lag=lag(self._faults))
+        run = machine.begin(*arguments, death=death, lag=unseen(self._faults))
         self.commands[run.command.number] = run.command
         self.say(f"{run.command.number} {machine.name}.{machine.memory} {' '.join(arguments)} {death}")
         return run
@@ -131,8 +128,7 @@ class Soak:
         try:
             told = run.finish()
         except TimeoutError as error:
-            self.tally["stuck"] += 1
-            raise ViolationError(f"stuck: {error}") from None
+            raise ViolationError("stuck", str(error)) from None
         code = run.command.code
         assert code is not None
         self.say(f"{run.command.number} ended with {code}: {' '.join(told.split())[-300:]}")
@@ -142,9 +138,7 @@ class Soak:
         if run.death.step is not None or run.death.number is not None:
             self.tally["deaths"] += code < 0 or code > 100 or (run.death.step is not None and not told)
         self.oracle.look(run.command.number)
-        if "error[bug]" in told or "Traceback" in told:
-            self.tally["tracebacks"] += 1
-            raise ViolationError(f"a fault of the program in command {run.command.number}: {told}")
+        check_told(run.command.number, told)
         return code
 
     def _drawn_command(self) -> tuple[str, ...]:
@@ -263,50 +257,16 @@ class Soak:
             self.provider.kill()
             self.provider.start()
         self._break_with(())
-        for machine in self.machines:
-            machine.pull(self.specs)
-            self._converge(machine)
-        # What the second has found, the first may not know yet.
-        for machine in self.machines:
-            self._stays_converged(machine)
-        self._judge()
+        repeats = judge(self.machines, self.specs, self._run, self.oracle, self.commands)
+        for excuse, times in Counter(each.excuse for each in repeats).items():
+            self.tally[f"repeated: {excuse}"] = times
         self.tally["quiet points"] += 1
         self._begin_anew()
 
-    def _converge(self, machine: Machine) -> None:
-        for _ in range(_TRIES):
-            run = self._begin(machine, ("apply", "--yes", "--wait"))
-            if self._finish(run) in {0, 6}:
-                return
-        self.tally["stuck"] += 1
-        raise ViolationError(f"{machine.name} does not converge, nothing being in its way: {run.told()}")
-
-    def _stays_converged(self, machine: Machine) -> None:
-        before = self.oracle.tally()
-        run = self._begin(machine, ("apply", "--yes", "--wait", "--json"))
+    def _run(self, machine: Machine, arguments: tuple[str, ...]) -> Ended:
+        run = self._begin(machine, arguments)
         code = self._finish(run)
-        sent = json.loads(run.out.read_bytes()).get("sent", {}).get("requests")
-        if code not in {0, 6} or sent or self.oracle.tally() != before:
-            raise ViolationError(
-                f"{machine.name} had converged and applies more: exit code {code}, {sent} requests sent"
-            )
-        planned = self._finish(self._begin(machine, ("plan", "--detailed-exitcode")))
-        if planned != 0:
-            raise ViolationError(f"{machine.name} has converged and plans more: exit code {planned}")
-
-    def _judge(self) -> None:
-        repeats = self.oracle.repeats(self.commands)
-        twice = [str(each) for each in repeats if not each.excuse]
-        self.tally["paid twice"] = len(twice)
-        lost = []
-        for machine in self.machines:
-            outputs = {spec.name: machine.output(spec.name) for spec in self.specs}
-            lost += [f"{machine.name}: {each}" for each in self.oracle.lost(self.specs, outputs)]
-        self.tally["lost"] = len(lost)
-        for excuse in {each.excuse for each in repeats}:
-            self.tally[f"repeated: {excuse or 'paid twice'}"] = sum(each.excuse == excuse for each in repeats)
-        if twice or lost:
-            raise ViolationError("\n".join([*twice, *lost]))
+        return Ended(code, run.out.read_text(encoding="utf-8"), run.told())
 
     def _begin_anew(self) -> None:
         """Go on with other words, so that what was executed before excuses nothing later; keep the disk free."""

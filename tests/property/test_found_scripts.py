@@ -1,0 +1,48 @@
+"""What the state machine and the soak have found, each as a script that does it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from machine.forks import ForkServer, fork_server
+from machine.world import World
+
+APPLY = ("apply", "--yes")
+WAIT = ("apply", "--yes", "--wait")
+ANNA, BERT = 0, 1
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[ForkServer]:
+    with fork_server() as server:
+        yield server
+
+
+@pytest.fixture
+def world(tmp_path: Path, forks: ForkServer) -> Iterator[World]:
+    world = World(tmp_path, forks)
+    world.start()
+    yield world
+    world.close()
+
+
+@pytest.mark.xfail(strict=True, reason="what adoption has collected does not make an output stale")
+def test_answers_that_came_by_adoption_are_written(world: World) -> None:
+    world.break_with(["create answers 402"])
+    assert world.run(BERT, *WAIT).code == 1
+    assert world.run(BERT, "results").code == 0
+    assert world.run(ANNA, *WAIT).code == 0
+    assert world.run(BERT, *WAIT).code == 0
+    assert {line["status"] for line in world.machines[BERT].output("demo")} == {"succeeded"}
+
+
+@pytest.mark.xfail(strict=True, reason="adoption compares neither the shard nor `bspec_n` with the lines it has read")
+def test_a_state_that_was_lost_is_not_misled_by_an_input_file_that_comes_short(world: World) -> None:
+    world.edit("add", 0)
+    assert world.run(ANNA, *WAIT).code == 0
+    world.machines[ANNA].lose_state()
+    world.break_with(["download cut at a line"])
+    world.run(ANNA, *WAIT)
+    world.final()
