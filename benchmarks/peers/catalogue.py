@@ -44,6 +44,11 @@ BATCHSPEC = "batchspec"
 CLIENT_ON_HTTPX = "openai==2.30.0"
 """For tools that import httpx or hook into it: release 3 of the client no longer brings it."""
 
+UNSEEN_JOB = (
+    "notice the second job, which the client's own retry made; after a kill, look at the list of jobs "
+    "before running again"
+)
+
 PEERS = (
     Peer(
         name="batchspec",
@@ -59,14 +64,17 @@ PEERS = (
         script="by_hand_mistral",
         api=Api.MISTRAL,
         driven="a script of 20 lines on the official client",
-        todo="-",
+        todo="look at the provider's list of jobs before running again; fetch the job's answers by hand",
     ),
     Peer(
         name="openai, by hand",
         requirement="openai==3.54.0",
         script="by_hand_openai",
         driven="a script of 20 lines on the official client",
-        todo="-",
+        todo=(
+            "notice the second job, which the client's own retry made, and cancel it; after a kill, look at "
+            "the list of jobs before running again"
+        ),
     ),
     Peer(
         name="batchwizard",
@@ -75,7 +83,10 @@ PEERS = (
         driven="`batchwizard process`",
         recovery="`batchwizard reconcile`, `reconcile INTENT`, `watch`",
         resume="`batchwizard watch`",
-        todo="-",
+        todo=(
+            "not run again, which nothing stops, but reconcile; it says so after a lost answer, and `status` "
+            "shows the intent after a kill"
+        ),
     ),
     Peer(
         name="llm-batch-py",
@@ -84,14 +95,17 @@ PEERS = (
         driven="`Runner().run(job)`, up to five times, as a schedule would",
         recovery="its lock file removed by hand, then run again",
         resume="its lock file removed by hand, then run again",
-        todo="-",
+        todo=(
+            "notice the second job, which the client's own retry made; after a kill, wait an hour for its "
+            "lock or remove it, and then all is sent again"
+        ),
     ),
     Peer(
         name="bespokelabs-curator",
         requirement="bespokelabs-curator==0.1.31",
         script="curator_llm",
         driven="`curator.LLM(..., batch=True)` with its cache",
-        todo="-",
+        todo=UNSEEN_JOB,
     ),
     Peer(
         name="batchling",
@@ -100,28 +114,31 @@ PEERS = (
         script="batchling_batchify",
         driven="`batchify()` around the official client, with its cache",
         real_host=True,
-        todo="-",
+        todo=UNSEEN_JOB,
     ),
     Peer(
         name="batchata",
         requirement="batchata==0.4.7",
         script="batchata_batch",
         driven="`Batch(...).set_state(file=..., reuse_state=True).run()`",
-        todo="-",
+        todo=(
+            "notice the second job, which the client's own retry made; remove the state file after a run "
+            "that ended, since this version cannot load it"
+        ),
     ),
     Peer(
         name="simple-openai-requests",
         requirement="simple-openai-requests==1.1.0",
         script="simple_openai_requests",
         driven="`make_openai_requests(use_batch=True, use_cache=True)`",
-        todo="-",
+        todo=UNSEEN_JOB,
     ),
     Peer(
         name="openapi-batch",
         requirement="openapi-batch[openai]==0.1.2",
         script="openapi_batch",
         driven='`BatchClient.map(mode="native", async_submit=False)`',
-        todo="-",
+        todo=UNSEEN_JOB,
     ),
     Peer(
         name="batch-openai",
@@ -129,7 +146,10 @@ PEERS = (
         script="batch_openai",
         driven="`builder.submit(client)`, `BatchRegistry().track(job)`, `job.wait()`",
         resume="`registry.list()`, `registry.get(batch_id, client)`, `job.wait()`",
-        todo="-",
+        todo=(
+            "notice the second job, which the client's own retry made; after a kill, look at the list of "
+            "jobs, and take the job by its id"
+        ),
     ),
     Peer(
         name="openai-batch",
@@ -138,14 +158,17 @@ PEERS = (
         script="openai_batch",
         driven="`python -m openai_batch.run`",
         resume="`--resume` with the id that the first run printed",
-        todo="-",
+        todo=(
+            "notice the second job, which the client's own retry made; after a kill, look at the list of "
+            "jobs, and `--resume` by id"
+        ),
     ),
     Peer(
         name="openai-batch-helper",
         requirement="openai-batch-helper==0.1.1",
         script="openai_batch_helper",
         driven="`python -m openai_batch_helper`",
-        todo="-",
+        todo=UNSEEN_JOB,
     ),
     Peer(
         name="openbatch",
@@ -153,20 +176,20 @@ PEERS = (
         beside=("openai==3.54.0",),
         script="openbatch",
         driven="its file, the official client for the job",
-        todo="-",
+        todo=UNSEEN_JOB,
     ),
     Peer(
         name="instructor",
         requirement="instructor==1.17.0",
         script="instructor_batch",
         driven="`BatchProcessor`: `submit_batch`, `get_batch_status`, `get_results`",
-        todo="-",
+        todo=UNSEEN_JOB,
     ),
     Peer(
         name="litellm",
         requirement="litellm==1.106.2",
         script="litellm_batches",
         driven="`create_file`, `create_batch`, `retrieve_batch`, `file_content`: calls of a library",
-        todo="-",
+        todo=UNSEEN_JOB,
     ),
 )

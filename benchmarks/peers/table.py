@@ -47,6 +47,9 @@ def page(outcomes: Sequence[Outcome], day: date) -> str:
         "<!-- Made by `python -m benchmarks.peers.faults`: run it again, do not edit this page. -->",
         "# Two faults, tried on batchspec and on other tools",
         f"{day.isoformat()}, {_MACHINE}. {ROWS} rows, so {ROWS} requests are to be paid. See [README](README.md).",
+        "## In short",
+        _SHORT_NOTE,
+        _table(_SHORT_HEAD, [row for outcome in tried for row in _short(outcome)]),
         '## The answer to "create job" is lost',
         _table(_FAULT_HEAD, lost),
         "## SIGKILL between the job's creation and its record",
@@ -68,6 +71,40 @@ def page(outcomes: Sequence[Outcome], day: date) -> str:
 
 _MACHINE = f"Python {platform.python_version()}, {platform.system()}"
 _FAULT_HEAD = ("tool", "the run ends", "then", "jobs", "paid", "paid twice", "rows without an answer")
+_SHORT_NOTE = """\
+Requests paid twice at the end, of 10: 0 is right; in the last column, requests paid: 1 is right.
+A line with steps has these, the tool's own, in place of a rerun."""
+_SHORT_HEAD = (
+    "tool",
+    "version",
+    "answer lost",
+    "killed at creation",
+    "killed while waiting",
+    "the same again",
+    "one row edited",
+)
+
+
+def _short(outcome: Outcome) -> Iterable[tuple[str, ...]]:
+    """Yield a tool's line of the summary, and one for the steps of its own."""
+    peer, reruns = outcome.peer, outcome.reruns
+    assert reruns is not None
+    faults = (outcome.lost, outcome.killed, outcome.waiting)
+    paid = (_paid(reruns.unchanged, reruns.unchanged_status), _paid(reruns.edited, reruns.edited_status))
+    yield (peer.name, outcome.version, *map(_twice, faults), *paid)
+    own = [
+        result if result and result.second is not None else None
+        for result in (outcome.lost_recovered, outcome.killed_recovered, outcome.waiting_resumed)
+    ]
+    if any(own):
+        steps = peer.recovery or peer.resume
+        yield (f"{peer.name}: {steps}", outcome.version, *map(_twice, own), "", "")
+
+
+def _twice(result: Faulted | None) -> str:
+    if result is None:
+        return ""
+    return str(result.ledger.twice) + (f", {result.missing} rows unanswered" if result.missing else "")
 
 
 def _rows(peer: Peer, again: Faulted | None, own: Faulted | None, step: str) -> Iterable[tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """llm-batch-py's Runner on a data frame, by its README, run until nothing is pending, as a schedule would.
 
-Its recovery is what its locking guide leaves to a person: remove the lock of a run that died, then run again.
+Asked to recover, it first removes the lock of the run that died, which else holds for the hour set below.
 """
 
 from __future__ import annotations
