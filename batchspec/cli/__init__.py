@@ -10,6 +10,11 @@ import sys
 
 def main() -> None:
     """Run batchspec as a program."""
+    from batchspec.cli.interrupts import Interrupts
+
+    interrupts = Interrupts()
+    # Before the greater part is imported, which takes long enough for a signal to come.
+    interrupts.listen()
     from batchspec.cli.app import run
 
-    sys.exit(int(run(sys.argv[1:])))
+    sys.exit(int(run(sys.argv[1:], interrupts)))

@@ -24,12 +24,11 @@ from batchspec.core.errors import BatchspecError, ExitCode
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return for each way to end
-    """Run the program and return its exit code."""
-    interrupts = Interrupts()
+def run(arguments: Sequence[str], interrupts: Interrupts) -> int:  # noqa: PLR0911 - one return for each way to end
+    """Run the program and return its exit code; `interrupts` listens already."""
     console = Console(environ=dict(os.environ), interrupts=interrupts)
-    interrupts.listen()
     try:
+        interrupts.stop()
         code = main(list(arguments), standalone_mode=False, obj=Run(console, interrupts), prog_name="batchspec")
         return int(code or 0)
     except click.exceptions.Exit as end:

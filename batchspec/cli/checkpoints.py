@@ -23,7 +23,8 @@ def checkpoints(environ: Mapping[str, str], tell: Callable[[str], None]) -> Chec
     """Return what is called at every durable or remote step; `tell` is told each with its number.
 
     BATCHSPEC_CRASH_AT lists steps, by number or name, separated by commas. The process ends at such a step, or gets the
-    signal that follows it after a colon, as in `7:INT`. It serves tests, and nothing else.
+    signal that follows it after a colon, as in `7:INT`; by a name, the first step of that name. It serves tests, and
+    nothing else.
     """
     planned = _planned(environ.get("BATCHSPEC_CRASH_AT", ""))
     count = 0
@@ -32,7 +33,7 @@ def checkpoints(environ: Mapping[str, str], tell: Callable[[str], None]) -> Chec
         nonlocal count
         count += 1
         tell(f"step {count}: {name}")
-        for number in [*planned.get(name, ()), *planned.get(str(count), ())]:
+        for number in [*planned.pop(name, ()), *planned.pop(str(count), ())]:
             if number is None:
                 os._exit(ExitCode.ERROR)
             os.kill(os.getpid(), number)
@@ -40,7 +41,7 @@ def checkpoints(environ: Mapping[str, str], tell: Callable[[str], None]) -> Chec
     return reached
 
 
-def _planned(text: str) -> Mapping[str, list[signal.Signals | None]]:
+def _planned(text: str) -> dict[str, list[signal.Signals | None]]:
     """Read what happens at which step, in order; None is an end without any signal."""
     planned: defaultdict[str, list[signal.Signals | None]] = defaultdict(list)
     for entry in text.replace(" ", "").split(","):

@@ -27,6 +27,7 @@ def serving_options(
 
 def serve(data: Path, port: int, options: EmulatorOptions, console: Console, interrupts: Interrupts) -> int:
     """Serve until SIGINT or SIGTERM, which are the way to end it and no fault."""
+    interrupts.without_haste()
     with EmulatorServer(data, port=port, options=options) as server:
         console.out(f"batch API emulator at {server.url}, keeping its files in {data}")
         shown_key = "…" if options.key else "any"

@@ -27,8 +27,9 @@ from typing import Any
 from driving import Outcome, Project
 
 from batchspec.cli.app import run as program
+from batchspec.cli.interrupts import Interrupts
 
-LONGEST_RUN = 120.0
+LONGEST_RUN = 60.0
 """Seconds; a run that takes longer is killed and fails its test."""
 
 
@@ -80,9 +81,9 @@ class ForkedProject(Project):
 
     server: ForkServer = field(kw_only=True)
 
-    def begin(self, *arguments: str) -> ForkedRun:
-        """Start the command line and do not wait for it."""
-        return self.server.begin(self, arguments)
+    def begin(self, *arguments: str, terminal: str | None = None) -> ForkedRun:
+        """Start the command line and do not wait for it; on a terminal of its own, where one is given by its path."""
+        return self.server.begin(self, arguments, terminal)
 
     def run(self, *arguments: str, timeout: float = LONGEST_RUN) -> Outcome:
         return self.begin(*arguments).wait(timeout)
@@ -115,7 +116,7 @@ class ForkServer:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n", "the server of forks did not start"
 
-    def begin(self, project: Project, arguments: tuple[str, ...]) -> ForkedRun:
+    def begin(self, project: Project, arguments: tuple[str, ...], terminal: str | None) -> ForkedRun:
         self._runs += 1
         out, err = (self._folder / f"{self._runs}.{name}" for name in ("out", "err"))
         told = socket.socket(socket.AF_UNIX)
@@ -127,7 +128,10 @@ class ForkServer:
             "environ": project.environment(),
             "out": str(out),
             "err": str(err),
+            "terminal": terminal,
         }
+        for path in (out, err):
+            path.touch(mode=0o600)
         told.sendall(json.dumps(run).encode() + b"\n")
         return ForkedRun(int(_line(told)), told, out, err)
 
@@ -193,15 +197,19 @@ def _attend(told: socket.socket) -> int:
 
 def _run(run: dict[str, Any]) -> int:
     """Be the program: its streams, its folder, its environment, its arguments."""
+    os.setsid()
     for path, number in ((os.devnull, 0), (run["out"], 1), (run["err"], 2)):
-        descriptor = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT, 0o600)
+        # The first terminal that the leader of a session opens becomes its own.
+        descriptor = os.open(run["terminal"] or path, os.O_RDONLY if number == 0 else os.O_WRONLY)
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.chdir(run["folder"])
     os.environ.clear()
     os.environ.update(run["environ"])
     sys.argv = ["batchspec", *run["arguments"]]
-    return program(run["arguments"])
+    interrupts = Interrupts()
+    interrupts.listen()
+    return program(run["arguments"], interrupts)
 
 
 if __name__ == "__main__":

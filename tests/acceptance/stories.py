@@ -14,6 +14,7 @@ import requests
 from driving import chat_spec, make_project, table
 from forking import ForkedProject, ForkServer
 
+from batchspec.emulator.faults import Faults
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
 
@@ -84,7 +85,7 @@ class Story:
             environ = {
                 "MISTRAL_API_KEY": "any",
                 "MISTRAL_BASE_URL": server.url,
-                "BATCHSPEC_SETTLE_SECONDS": "0.1",
+                "BATCHSPEC_SETTLE_SECONDS": "0.5",
             }
             yield Scene(ForkedProject(folder / "project", environ, server=forks), server)
 
@@ -123,6 +124,21 @@ def _ended(scene: Scene) -> None:
 def _collected(scene: Scene) -> None:
     two_specs(scene)
     assert scene.project.run(*APPLY).code == 0
+
+
+def _failed(scene: Scene) -> None:
+    scene.server.set_faults(Faults(line_error_rate=1.0))
+    _ended(scene)
+    scene.server.set_faults(Faults())
+
+
+def _asked_again(scene: Scene) -> None:
+    assert scene.project.run(*APPLY).code == 0
+    # Each failed once and succeeded once.
+    assert scene.executed() == (4 * ROWS, 2 * ROWS)
+    for name in ("demo", "inline"):
+        assert scene.statuses(name) == [(f"r{number}", "succeeded") for number in range(ROWS)]
+    scene.is_empty()
 
 
 def _state_lost(scene: Scene) -> None:
@@ -169,8 +185,6 @@ def _held(scene: Scene) -> None:
 def _cleared(scene: Scene) -> None:
     """No file is left at the provider, and what it no longer has is in nobody's way."""
     assert scene.get("/v1/files")["data"] == []
-    # A job's record is marked as deleted before it is: a death in between leaves it there, which costs nothing.
-    assert len(scene.get("/v1/batch/jobs")["data"]) <= 1
     paid_once(scene)
     scene.project.write("rows.csv", table(ROWS + 1))
     assert scene.project.run(*APPLY).code == 0
@@ -184,6 +198,7 @@ STORIES = (
     Story(name="apply to a lost state", arguments=APPLY, prepare=_state_lost, settled=paid_once),
     Story(name="wait", arguments=("wait",), prepare=_sent, settled=_paid_once_when_written),
     Story(name="status", arguments=("status",), prepare=_ended, settled=_paid_once_when_written),
+    Story(name="retry", arguments=("retry",), prepare=_failed, settled=_asked_again),
     Story(
         name="cancel",
         arguments=("cancel", "--yes"),
