@@ -27,9 +27,13 @@ class _UnknowableError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Adoption:
-    """What was adopted: requests by (spec, model). `unknowable` jobs run, and nothing tells yet what they ask for."""
+    """What was adopted: requests by (spec, model). `unknowable` jobs run, and nothing tells yet what they ask for.
+
+    `left_alone` jobs will never be known.
+    """
 
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    left_alone: set[str] = field(default_factory=set)
     unknowable: list[str] = field(default_factory=list)
 
 
@@ -54,7 +58,9 @@ def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Adoption:
         except _UnknowableError:
             adoption.unknowable.append(job.id)
             continue
-        if count:
+        if count is None:
+            adoption.left_alone.add(job.id)
+        elif count:
             adoption.requests[job.metadata.get(SPEC, ""), _model_of(job) or ""] += count
     # Not at every look: it is a wait for the disk, and an earlier time only means to look through more.
     if not adoption.unknowable and (compared is None or now - compared > LOOK_BACK_SECONDS):
@@ -105,19 +111,22 @@ def adopt_one(
         ) from None
     if ledger.unknown_jobs([job.id]):
         raise InvalidInputError(f"job {job.id} cannot be adopted", why=notes.lines[-1] if notes.lines else None)
-    return AdoptedJob(job=job, known=False, taken=taken)
+    return AdoptedJob(job=job, known=False, taken=taken or 0)
 
 
-def adopt_job(job: BatchJob, world: World, provider: Provider, notes: Notes, *, of_any_maker: bool = False) -> int:
+def adopt_job(
+    job: BatchJob, world: World, provider: Provider, notes: Notes, *, of_any_maker: bool = False
+) -> int | None:
     """Record one job that the ledger does not know; return how many of its requests are its own now.
 
-    One that does not bear its shard's digest was made by another program, and is left alone but for `of_any_maker`.
+    Returns None for one that cannot be known, and is left alone: also one that does not bear its shard's digest, since
+    another program has made it, but for `of_any_maker`.
     """
     shard = job.metadata.get(SHARD)
     model = _model_of(job)
     if model is None or (shard is None and not of_any_maker):
         notes.add(f"job {job.id} bears this project's mark but is not of this program's making; it is left alone")
-        return 0
+        return None
     identity = RequestIdentity(job.endpoint, model)
     live = _live(world)
     with ExitStack() as cleanup:
@@ -131,10 +140,10 @@ def adopt_job(job: BatchJob, world: World, provider: Provider, notes: Notes, *, 
             if error.status != 404:
                 raise
             notes.add(f"job {job.id}: its input file is gone, so its requests cannot be known again")
-            return 0
+            return None
         except (LineError, ResultLineError) as error:
             notes.add(f"job {job.id}: its requests are not of this program's making ({error}); it is left alone")
-            return 0
+            return None
         if shard is None:
             shard = shard_digest(job.endpoint, model, (line.digest for line in lines()))
         request = ClaimRequest(
@@ -152,9 +161,7 @@ def adopt_job(job: BatchJob, world: World, provider: Provider, notes: Notes, *, 
     if taken:
         notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {model})")
     if 0 < taken < count and live:
-        notes.add(
-            f"{count - taken:,} requests of job {job.id} are in other jobs too, or answered: two machines sent them"
-        )
+        notes.add(f"job {job.id}: {count - taken:,} of its requests are in other jobs too, or answered: sent twice")
     return taken
 
 

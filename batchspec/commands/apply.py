@@ -21,6 +21,7 @@ from batchspec.core.planning import Action, Plan, once_sent
 from batchspec.core.ports import Provider
 
 _MOST_RESENDS = 1
+_MOST_GIVEN_UP = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +62,19 @@ def apply(
     """
     run = _Run(specs, options, world, provider)
     first = run.round(approve, allowed=None)
-    resends = 0
-    while not run.inputs_changed:
+    resends = given_up = 0
+    while not run.inputs_changed and given_up < _MOST_GIVEN_UP:
+        given_up += run.given_up > 0
         unknown = sum(claim.requests for claim in run.unknown)
         if unknown and resends == _MOST_RESENDS:
             break
         resends += unknown > 0
-        if options.wait:
+        if options.wait and not run.given_up:
             run.wait()
-        if not unknown and (run.waited is None or run.waited.ran_out):
+        unsent = unknown + run.given_up
+        if not unsent and (run.waited is None or run.waited.ran_out):
             break
-        if not run.round(_no_question, allowed=unknown).changes:
+        if not run.round(_no_question, allowed=unsent).changes:
             break
     if run.unknown:
         raise UnresolvedError(
@@ -101,6 +104,7 @@ class _Run:
         self._deadline = None if options.wait_seconds is None else world.clock.now() + options.wait_seconds
         self.inputs_changed = False
         self.unknown: tuple[Claim, ...] = ()
+        self.given_up = 0
         self.waited: Waited | None = None
 
     def round(self, approve: Callable[[Plan], None], *, allowed: int | None) -> Plan:
@@ -123,7 +127,7 @@ class _Run:
                 raise _unknowable(self._done.unknowable[0])
             if allowed is not None and plan.total(Action.SUBMIT) > allowed:
                 self._done.notes.add("the inputs have changed since the plan was approved; run `batchspec apply` again")
-                self.inputs_changed, self.unknown, self._stands = True, (), plan
+                self.inputs_changed, self.unknown, self.given_up, self._stands = True, (), 0, plan
                 return plan
             if plan.changes:
                 approve(plan)
@@ -132,7 +136,8 @@ class _Run:
                     self._redeclare(each, scratch.rows(each.plan.name))
         self._stands = once_sent(plan)
         try:
-            self._record(submit(plan.shards, self._loaded, world=world, provider=self._provider))
+            left_alone = frozenset(self._done.left_alone)
+            self._record(submit(plan.shards, self._loaded, world=world, provider=self._provider, left_alone=left_alone))
         except RequestsRefusedError as error:
             raise located(error, self._specs, world) from None
         if plan.changes and not self._options.wait:
@@ -141,7 +146,7 @@ class _Run:
 
     def _sweep(self) -> None:
         """See at once whether another machine has sent the same in the same moment; a wait begins with that anyway."""
-        if self.unknown:
+        if self.unknown or self.given_up:
             return
         adopt(self._world, self._provider, self._done)
         if any(claim.surplus for claim in self._world.ledger.claims_in_flight()):
@@ -183,6 +188,7 @@ class _Run:
         self._done.adopted.update(fresh.adopted)
         self._done.collected += fresh.collected
         self._done.unknowable = fresh.unknowable
+        self._done.left_alone = fresh.left_alone
         for line in fresh.notes.lines:
             self._done.notes.add(line)
 
@@ -190,6 +196,7 @@ class _Run:
         self._jobs += submitted.jobs
         self._requests += submitted.requests
         self.unknown = submitted.unknown
+        self.given_up = submitted.given_up
 
     def _redeclare(self, each: PlannedSpec, rows: Iterable[tuple[str, BodyDigest]]) -> None:
         spec = self._by_name[each.plan.name]

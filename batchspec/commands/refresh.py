@@ -32,11 +32,13 @@ _LOOK_AGAIN_SECONDS = 5.0
 class Refresh:
     """What a refresh has done. `unresolved` claims may still turn out to have a job.
 
-    `unknowable` are jobs of this project, made elsewhere, whose requests cannot be known before they have ended.
+    `unknowable` are jobs of this project, made elsewhere, whose requests cannot be known before they have ended;
+    those `left_alone` never will.
     """
 
     adopted: Counter[tuple[str, str]] = field(default_factory=Counter)
     unknowable: list[str] = field(default_factory=list)
+    left_alone: set[str] = field(default_factory=set)
     collected: int = 0
     in_flight: int = 0
     unresolved: int = 0
@@ -64,6 +66,7 @@ def adopt(world: World, provider: Provider, done: Refresh) -> None:
         found = adopt_unknown(world, provider, done.notes)
         done.adopted.update(found.requests)
         done.unknowable = found.unknowable
+        done.left_alone = found.left_alone
 
 
 def resolve_open(world: World, provider: Provider, done: Refresh, *, settle: bool) -> None:

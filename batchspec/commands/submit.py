@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.lookout import Lookout
 from batchspec.commands.uploads import Uploads
 from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity, shard_digest
@@ -43,59 +45,92 @@ class RequestsRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """How many jobs and requests were sent; `unknown` are the claims whose POST got no definite answer."""
+    """How many jobs and requests were sent; `unknown` are the claims whose POST got no definite answer.
+
+    `given_up` requests were not sent, since another machine has sent something meanwhile: look first what that was.
+    """
 
     jobs: int
     requests: int
     unknown: tuple[Claim, ...]
+    given_up: int = 0
+
+
+class _End(Enum):
+    """How the sending of a shard ended."""
+
+    CREATED = auto()
+    UNKNOWN = auto()
+    GIVEN_UP = auto()
 
 
 def submit(
-    shards: Sequence[PendingShard], specs: Mapping[str, LoadedSpec], *, world: World, provider: Provider
+    shards: Sequence[PendingShard],
+    specs: Mapping[str, LoadedSpec],
+    *,
+    world: World,
+    provider: Provider,
+    left_alone: frozenset[str] = frozenset(),
 ) -> Submitted:
-    """Send every shard once. A submission without an answer is left to be resolved; the others go on.
+    """Send every shard once, right after a refresh. A submission without an answer is left to be resolved.
+
+    `left_alone` are jobs that the refresh has seen and not adopted: they are no news.
 
     Raises AccessError, ProviderRefusedError, RequestsRefusedError or ProviderUnavailableError at the first shard that
     was definitely not sent; its claim is released, so running again sends it.
     """
     waiting = Counter(part.sha256 for shard in shards for part in shard.parts)
     jobs = requests = 0
+    given_up = 0
     unknown: list[Claim] = []
+    lookout = Lookout(world, provider, left_alone)
     uploads = {name: Uploads(loaded.renderer.uploads, world, provider) for name, loaded in specs.items()}
     for shard in shards:
         world.stop()
-        claim = _Sending(shard, specs[shard.spec].spec, uploads[shard.spec], world, provider).send()
-        if claim is None:
+        sending = _Sending(shard, specs[shard.spec].spec, uploads[shard.spec], lookout, world, provider)
+        end, claim = sending.send()
+        if end is _End.CREATED:
             jobs += 1
             requests += shard.requests
-        else:
+        elif end is _End.UNKNOWN:
             unknown.append(claim)
+        else:
+            given_up += shard.requests
         for part in shard.parts:
             waiting[part.sha256] -= 1
             if not waiting[part.sha256]:
                 world.spool.path(part.sha256).unlink(missing_ok=True)
-    return Submitted(jobs=jobs, requests=requests, unknown=tuple(unknown))
+    return Submitted(jobs=jobs, requests=requests, unknown=tuple(unknown), given_up=given_up)
 
 
 class _Sending:
     """One shard on its way to becoming a job."""
 
-    def __init__(self, shard: PendingShard, spec: Spec, uploads: Uploads, world: World, provider: Provider) -> None:
+    def __init__(
+        self,
+        shard: PendingShard,
+        spec: Spec,
+        uploads: Uploads,
+        lookout: Lookout,
+        world: World,
+        provider: Provider,
+    ) -> None:
         self._shard = shard
         self._spec = spec
         self._uploads = uploads
+        self._lookout = lookout
         self._world = world
         self._provider = provider
         self._identity = RequestIdentity(shard.endpoint, shard.model)
         self._outgoing: list[SpooledFile] = []
 
-    def send(self) -> Claim | None:
-        """Claim, upload, create; return the claim where it is not known whether a job exists now, else None."""
+    def send(self) -> tuple[_End, Claim]:
+        """Claim, upload, create."""
         for reuse in (True, False):
             claim = self._claim()
             payload, reused = self._payload(claim, reuse=reuse)
             try:
-                return None if self._create(claim, payload) else claim
+                return self._create(claim, payload), claim
             except ProviderRefusedError as error:
                 self._release(claim, f"refused: {error.summary}")
                 if error.status != 404 or not reused:
@@ -187,15 +222,15 @@ class _Sending:
         world.ledger.save_file(part.sha256, file)
         return file, False
 
-    def _create(self, claim: Claim, payload: Payload) -> bool:
+    def _create(self, claim: Claim, payload: Payload) -> _End:
         world, spec = self._world, self._spec
         request = job_request(claim, claim.project, payload, spec.metadata, spec.timeout_hours)
         if not self._intend(claim):
-            return False
+            return _End.GIVEN_UP
         try:
             job = self._provider.create_job(request)
         except SubmissionUnknownError:
-            return False
+            return _End.UNKNOWN
         except (AccessError, ProviderUnavailableError) as error:
             self._release(claim, f"not sent: {error.summary}")
             raise
@@ -204,7 +239,7 @@ class _Sending:
             world.ledger.mark_created(claim.id, job)
         except ClaimConflictError:
             # Given up by somebody else meanwhile: the next look finds two jobs, and keeps the older.
-            return False
+            return _End.UNKNOWN
         except StateError as error:
             raise UnresolvedError(
                 f"job {job.id} was created and could not be recorded: {error.summary}",
@@ -212,17 +247,21 @@ class _Sending:
                 hint="mend the state's disk and run again; nothing is sent twice",
             ) from None
         world.checkpoint("submit:after-record")
-        return True
+        return _End.CREATED
 
     def _intend(self, claim: Claim) -> bool:
-        """Record that the job is about to be created; tell whether the claim is still this run's.
+        """Record that the job is about to be created; tell whether it may be.
 
-        Recorded anew until it is fresh: a process may be suspended at any place, and whoever finds an intent older
-        than the settle time gives it up and sends in its stead.
+        Both the intent and the last look at the provider's jobs must be fresh at the POST. A process may be suspended
+        at any place: whoever finds an intent older than the settle time gives it up and sends in its stead, and so
+        does another machine that has never seen it.
         """
         world = self._world
         while True:
             world.stop()
+            if self._lookout.others_have_sent():
+                self._release(claim, "another machine has sent something meanwhile")
+                return False
             intended = world.clock.now()
             try:
                 world.ledger.mark_sending(claim.id, intended)

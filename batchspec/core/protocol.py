@@ -72,13 +72,13 @@ def yielding(job: BatchJob, live: Iterable[tuple[Claim, BatchJob]]) -> tuple[int
     return tuple(claim.id for claim, other in live if not other.status.ended and age(job) < age(other))
 
 
-def may_send(sending_at: float, now: float, settle: float) -> bool:
-    """Tell whether an intent to send is fresh enough for the POST.
+def may_send(since: float, now: float, settle: float) -> bool:
+    """Tell whether what was done at a time, the intent to send or the last look around, is fresh enough for the POST.
 
     Others give a submission up when the settle time has passed since its intent. A process that was suspended in
     between must not send then; half the settle time is left for the POST to take effect and to be listed.
     """
-    return 0 <= now - sending_at <= settle / 2
+    return 0 <= now - since <= settle / 2
 
 
 def counts_as_gone(created_at: float, now: float, settle: float) -> bool:
