@@ -1,7 +1,7 @@
 """Every schedule of the submission protocol within bounds: nothing is paid for twice, lost or stuck.
 
-The code explored is the program's own (`commands.refresh`, `commands.submit`, `core.protocol`, the ledger); the provider
-and the time are a model. Decision record 13 tells the counts.
+The code explored is the program's own (`commands.refresh`, `commands.submit`, `core.protocol`, the ledger); the
+provider and the time are a model. Decision record 13 tells the counts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from service import LATE, Bounds, Service
 
 from batchspec.commands import refresh as refreshing
 from batchspec.commands import submit as submitting
+from batchspec.commands.adopt import Adoption
 from batchspec.commands.loading import LoadedSpec, SpecLoader
 from batchspec.core import protocol
 from batchspec.core.ledger import RequestStatus
@@ -117,7 +118,7 @@ def _raced(service: Service, *machines: Machine) -> bool:
 
 
 def sleeper(folder: Path, spec: LoadedSpec, bounds: Bounds) -> tuple[int, Verdict]:
-    """Explore a machine that is suspended at any step, while another goes on with a copy of its state; then it wakes."""
+    """Explore a machine that is suspended at any step while another goes on with a copy of its state; then it wakes."""
     verdict = Verdict()
 
     def scenario(choices: Choices) -> None:
@@ -152,7 +153,7 @@ def test_one_machine_pays_once_under_a_fault_and_a_death(tmp_path: Path, spec: L
 @pytest.mark.slow
 def test_one_machine_pays_once_under_two_faults_and_two_deaths(tmp_path: Path, spec: LoadedSpec) -> None:
     schedules, verdict = one_machine(tmp_path, spec, Bounds(faults=2, crashes=2))
-    print(f"one machine: {schedules:,} schedules, jobs {dict(verdict.jobs)}")  # noqa: T201 - the record's counts
+    print(f"one machine: {schedules:,} schedules, jobs {dict(verdict.jobs)}")
     assert set(verdict.paid) == {1}, verdict.paid
 
 
@@ -176,7 +177,7 @@ def test_a_race_of_two_machines_over_the_same_requests_is_swept_before_slow_jobs
 @pytest.mark.parametrize("bounds", [Bounds(switches=2, faults=1), Bounds(switches=2, crashes=1), Bounds(switches=3)])
 def test_two_machines_with_a_fault_a_death_or_more_switches(tmp_path: Path, spec: LoadedSpec, bounds: Bounds) -> None:
     schedules, verdict, races = two_machines(tmp_path, spec, bounds, names=("a", "b"), seconds=SLOW_JOB)
-    print(f"two machines: {schedules:,} schedules, {races:,} races")  # noqa: T201 - the record's counts
+    print(f"two machines: {schedules:,} schedules, {races:,} races")
     assert set(verdict.paid) == {1}, verdict.paid
 
 
@@ -202,9 +203,7 @@ def test_without_adoption_a_request_is_paid_twice(
     tmp_path: Path, spec: LoadedSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refreshing, "resolve", _never_adopts)
-    monkeypatch.setattr(
-        refreshing, "adopt_unknown", lambda *_: pytest.importorskip("batchspec.commands.adopt").Adoption()
-    )
+    monkeypatch.setattr(refreshing, "adopt_unknown", lambda *_: Adoption())
     _, verdict = one_machine(tmp_path, spec, Bounds(faults=1))
     assert verdict.paid[2] > 0
 
