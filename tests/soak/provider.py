@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -68,11 +69,16 @@ class ProviderProcess:
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job as somebody else would."""
-        requests.post(f"{self.url}/v1/batch/jobs/{job_id}/cancel", headers=KEY, timeout=30)
+        self._call("POST", f"batch/jobs/{job_id}/cancel")
 
     def delete(self, path: str) -> None:
         """Delete a file or a job as somebody else would: `files/ID` or `batch/jobs/ID`."""
-        requests.delete(f"{self.url}/v1/{path}", headers=KEY, timeout=30)
+        self._call("DELETE", path)
+
+    def _call(self, method: str, path: str) -> None:
+        # The faults are for these calls too.
+        with contextlib.suppress(requests.RequestException):
+            requests.request(method, f"{self.url}/v1/{path}", headers=KEY, timeout=30)
 
     def _answers(self) -> bool:
         try:

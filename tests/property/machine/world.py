@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -137,6 +138,21 @@ class World:
             raise ViolationError("code", f"command {command.number} ended with {outcome.code}: {outcome.err}")
         return Ended(outcome.code, outcome.out, outcome.err)
 
+    def copy_state(self, which: int) -> None:
+        """Keep a copy of a machine's state, where it has one."""
+        if self.machines[which].copy_state():
+            self.say(f"{self.machines[which].name}'s state is copied")
+
+    def restore_state(self, which: int) -> None:
+        """Put the oldest copy of a machine's state back, where there is one."""
+        if self.machines[which].restore_state(lambda copies: copies[0]):
+            self.say(f"{self.machines[which].name} gets an older state back")
+
+    def lose_state(self, which: int) -> None:
+        """Take a machine's state away."""
+        self.say(f"{self.machines[which].name} loses its state")
+        self.machines[which].lose_state()
+
     def cancel_elsewhere(self, which: int) -> None:
         """Cancel one of the last jobs, as by the provider's own pages."""
         self._on_a_job(which, "cancel", lambda job: ("POST", f"batch/jobs/{job.id}/cancel"))
@@ -154,7 +170,9 @@ class World:
         if jobs:
             method, path = call(jobs[which % len(jobs)])
             self.say(f"elsewhere: {what}, {path}")
-            requests.request(method, f"{self._server.url}/v1/{path}", headers=KEY, timeout=20)
+            # The faults are for these calls too.
+            with contextlib.suppress(requests.RequestException):
+                requests.request(method, f"{self._server.url}/v1/{path}", headers=KEY, timeout=20)
             self.oracle.look(max(self.commands, default=0))
 
     def final(self) -> list[Repeat]:
