@@ -8,7 +8,11 @@ from batchspec.emulator.answers.patterns import (
     LONGEST,
     Alternatives,
     Anchor,
+    Back,
+    Captured,
     Characters,
+    Edge,
+    Look,
     Node,
     Repeated,
     Sequence,
@@ -46,6 +50,36 @@ def texts(pattern: str, draw: int, least: int = 0, most: int | None = None) -> I
         yield from (text for text in (made + filler, filler + made) if filler)
 
 
+def looked_for(pattern: str, draw: int) -> list[str]:
+    """Return a text for each thing that a pattern looks ahead for. Raises UnsupportedPatternError."""
+    found: list[str] = []
+    for node in _looks(read(pattern)):
+        maker = _Maker(_ROOM, draw)
+        found += [maker.made(node.part, length) for length in _lowest(maker.lengths(node.part), 1)]
+    return found
+
+
+def _looks(node: Node) -> Iterator[Look]:
+    match node:
+        case Look():
+            if not node.negated:
+                yield node
+        case Sequence(parts) | Alternatives(parts):
+            for part in parts:
+                yield from _looks(part)
+        case Repeated() | Captured():
+            yield from _looks(node.part)
+
+
+def blended(one: str, other: str) -> Iterator[str]:
+    """Yield texts that hold both: one after the other, and one laid over the other or put into it."""
+    yield one + other
+    yield other + one
+    for place in range(len(one) + 1):
+        yield one[:place] + other + one[place + len(other) :]
+        yield one[:place] + other + one[place:]
+
+
 def _lowest(bits: int, most: int) -> list[int]:
     """Return the places of the lowest bits that are set."""
     found: list[int] = []
@@ -65,6 +99,7 @@ class _Maker:
         self._draw = draw
         self._steps = _MOST_STEPS
         self._known: dict[int, int] = {}
+        self._groups: dict[int, str] = {}
 
     def lengths(self, node: Node) -> int:
         """Return the lengths that a node's text may have."""
@@ -72,12 +107,16 @@ class _Maker:
             self._known[id(node)] = self._lengths(node)
         return self._known[id(node)]
 
-    def _lengths(self, node: Node) -> int:
+    def _lengths(self, node: Node) -> int:  # noqa: PLR0911 - one return for each kind of node
         match node:
             case Characters():
                 return 0b10 & self._whole if node.examples() else 0
-            case Anchor():
+            case Anchor() | Edge() | Look():
                 return 1
+            case Captured():
+                return self.lengths(node.part)
+            case Back():
+                return self.lengths(node.group)
             case Sequence():
                 found = 1
                 for part in node.parts:
@@ -124,15 +163,20 @@ class _Maker:
             self._step()
         return found & self._whole
 
-    def made(self, node: Node, length: int) -> str:
+    def made(self, node: Node, length: int) -> str:  # noqa: PLR0911 - one return for each kind of node
         """Return a text of a length that the node may have."""
         self._step()
         match node:
             case Characters():
                 examples = node.examples()
                 return examples[self._pick(len(examples))]
-            case Anchor():
+            case Anchor() | Edge() | Look():
                 return ""
+            case Captured():
+                self._groups[node.number] = self.made(node.part, length)
+                return self._groups[node.number]
+            case Back():
+                return self._groups.get(node.group.number, "")
             case Sequence():
                 return self._sequence(node.parts, length)
             case Alternatives():

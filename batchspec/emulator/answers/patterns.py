@@ -1,11 +1,12 @@
-"""Regular expressions read into a tree: literals, classes, groups, alternatives, counts, anchors at the ends.
+"""Regular expressions read into a tree: literals, classes, groups, alternatives, counts, anchors, look-around.
 
-No expression is ever run by an engine that backtracks, so that no user's pattern can hold up the server. What is not
-known here (look-around, back references, word boundaries, flags) is refused by name.
+No expression is run by an engine that backtracks, so that no user's pattern can hold up the server: only back
+references leave no other way, and on short texts alone. What is not known (flags, atomic groups) is refused by name.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,12 +16,11 @@ LONGEST = 4_000
 
 _DEEPEST = 40
 _MOST_NODES = 2_000
-_MOST_STEPS = 200_000
 _WIDEST = 64
 _SURROGATES = range(0xD800, 0xE000)
 _ANY = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!#$%&*+/:;<=>?@^|,'\"`()[]{}\\\u00e9"
 _EXAMPLES = {"d": "0123456789", "w": "abcdefghij0123456789_", "s": " "}
-_MEMBERS: dict[str, Callable[[str], bool]] = {
+MEMBERS: dict[str, Callable[[str], bool]] = {
     "d": str.isdecimal,
     "w": lambda character: character.isalnum() or character == "_",
     "s": str.isspace,
@@ -44,7 +44,7 @@ class Characters:
     def has(self, character: str) -> bool:
         """Tell whether the character is one of them."""
         found = any(first <= character <= last for first, last in self.ranges) or any(
-            _MEMBERS[kind.lower()](character) == kind.islower() for kind in self.classes
+            MEMBERS[kind.lower()](character) == kind.islower() for kind in self.classes
         )
         return found != self.negated
 
@@ -94,7 +94,38 @@ class Anchor:
     at_end: bool
 
 
-Node = Characters | Sequence | Alternatives | Repeated | Anchor
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A word's beginning or end; or, `negated`, a place that is neither."""
+
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A place where a node is found ahead, or behind; or, `negated`, is not."""
+
+    part: Node
+    behind: bool
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A group that can be referred back to."""
+
+    part: Node
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The text of a group once more."""
+
+    group: Captured
+
+
+Node = Characters | Sequence | Alternatives | Repeated | Anchor | Edge | Look | Captured | Back
 
 
 @lru_cache(maxsize=1024)
@@ -102,66 +133,19 @@ def read(pattern: str) -> Node:
     """Read a pattern. Raises UnsupportedPatternError."""
     reader = _Reader(pattern)
     node = reader.alternatives(0)
+    if reader.looks and not _compiles(pattern):
+        raise UnsupportedPatternError("a look-around or a back reference in it is none")
     if reader.left:
         raise UnsupportedPatternError("a bracket is closed that was never opened")
     return node
 
 
-def found_in(pattern: str, text: str) -> bool:
-    """Tell whether a pattern is found anywhere in a text. Raises UnsupportedPatternError."""
-    if len(text) > LONGEST:
-        raise UnsupportedPatternError(f"a text of more than {LONGEST} characters is not searched")
-    return bool(_Search(text).ends(read(pattern), (1 << (len(text) + 1)) - 1))
-
-
-class _Search:
-    """Follows a pattern through one text. Places in the text are the bits of a whole number."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._known: dict[Characters, int] = {}
-        self._steps = _MOST_STEPS
-
-    def ends(self, node: Node, starts: int) -> int:
-        """Return where the node may end when it begins at one of the places."""
-        self._steps -= 1
-        if self._steps < 0:
-            raise UnsupportedPatternError("it asks for too much work")
-        match node:
-            case Characters():
-                return (starts & self._places(node)) << 1
-            case Anchor():
-                return starts & (1 << len(self._text) if node.at_end else 1)
-            case Sequence():
-                for part in node.parts:
-                    starts = self.ends(part, starts) if starts else 0
-                return starts
-            case Alternatives():
-                found = 0
-                for option in node.options:
-                    found |= self.ends(option, starts)
-                return found
-            case Repeated():
-                return self._repeated(node, starts)
-
-    def _places(self, node: Characters) -> int:
-        if node not in self._known:
-            digits = "".join("1" if node.has(character) else "0" for character in reversed(self._text))
-            self._known[node] = int(digits or "0", 2)
-        return self._known[node]
-
-    def _repeated(self, node: Repeated, starts: int) -> int:
-        for _ in range(node.least):
-            before, starts = starts, self.ends(node.part, starts)
-            if starts in {0, before}:
-                break
-        reached = fresh = starts
-        turns = 0
-        while fresh and (node.most is None or turns < node.most - node.least):
-            fresh = self.ends(node.part, fresh) & ~reached
-            reached |= fresh
-            turns += 1
-        return reached
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError):
+        return False
+    return True
 
 
 def _span(first: str, last: str) -> str:
@@ -177,6 +161,9 @@ class _Reader:
         self._pattern = pattern
         self._at = 0
         self._nodes = 0
+        self._groups: dict[str, Captured] = {}
+        self._opened = 0
+        self.looks = False
 
     @property
     def left(self) -> bool:
@@ -218,17 +205,50 @@ class _Reader:
         return _one(character)
 
     def _group(self, depth: int) -> Node:
-        if self._took("?"):
+        if not self._took("?"):
+            return self._captured(depth, None)
+        kind = self._next()
+        if kind == ":":
+            return self._closed(depth)
+        if kind in {"=", "!"}:
+            return self._look(depth, behind=False, negated=kind == "!")
+        if kind == "<" and self._peek() in {"=", "!"}:
+            return self._look(depth, behind=True, negated=self._next() == "!")
+        if kind == "P":
             kind = self._next()
-            if kind == "P":
-                kind = self._next()
-            if kind == "<" and self._peek() not in {"=", "!"}:
-                name, closed, _ = self._pattern[self._at :].partition(">")
-                if not closed or not name.isidentifier():
-                    raise UnsupportedPatternError("a group's name is not one")
-                self._at += len(name) + 1
-            elif kind != ":":
-                raise UnsupportedPatternError("look-around, back references and flags are not supported")
+        if kind == "=":
+            return self._back(self._name(")"))
+        if kind != "<":
+            raise UnsupportedPatternError("flags, conditions and atomic groups are not supported")
+        return self._captured(depth, self._name(">"))
+
+    def _name(self, end: str) -> str:
+        name, closed, _ = self._pattern[self._at :].partition(end)
+        if not closed or not name.isidentifier():
+            raise UnsupportedPatternError("a group's name is not one")
+        self._at += len(name) + 1
+        return name
+
+    def _captured(self, depth: int, name: str | None) -> Node:
+        self._opened += 1
+        number = self._opened
+        group = Captured(self._closed(depth), number)
+        self._groups[str(number)] = group
+        if name is not None:
+            self._groups[name] = group
+        return group
+
+    def _look(self, depth: int, *, behind: bool, negated: bool) -> Node:
+        self.looks = True
+        return Look(self._closed(depth), behind, negated)
+
+    def _back(self, name: str) -> Node:
+        self.looks = True
+        if name not in self._groups:
+            raise UnsupportedPatternError("a back reference leads to no group before it")
+        return Back(self._groups[name])
+
+    def _closed(self, depth: int) -> Node:
         node = self.alternatives(depth + 1)
         if not self._took(")"):
             raise UnsupportedPatternError("a group is not closed")
@@ -269,11 +289,18 @@ class _Reader:
             raise UnsupportedPatternError("an anchor stands within a set of characters")
         return found
 
-    def _escaped(self) -> Characters | Anchor:
+    def _escaped(self) -> Node:  # noqa: PLR0911 - one return for each kind of escape
         character = self._next()
+        if character in {"b", "B"}:
+            self.looks = True
+            return Edge(character == "B")
+        if character and character in "123456789":
+            while self._peek() and self._peek() in "0123456789":
+                character += self._next()
+            return self._back(character)
         if character in {"x", "u"}:
             return self._coded(2 if character == "x" else 4)
-        if character and character.lower() in _MEMBERS:
+        if character and character.lower() in MEMBERS:
             return Characters((), character)
         if character in {"A", "Z", "z"}:
             return Anchor(character != "A")
@@ -294,7 +321,7 @@ class _Reader:
         least, most = self._bounds()
         if (least, most) == (1, 1):
             return node
-        if isinstance(node, Anchor):
+        if isinstance(node, Anchor | Edge | Look):
             raise UnsupportedPatternError("an anchor is repeated")
         self._took("?")
         if self._peek() in {"*", "+", "?"} and self._peek():

@@ -1,204 +1,231 @@
 """A JSON document that fits a JSON Schema, made without a model: what a structured answer is emulated with.
 
-What is returned has been judged (see `schema_fit`); a schema that nothing was found for is refused. The document
-varies with `draw`, which is made of the request, and with nothing else.
+What is returned has been judged by the validator; a schema that nothing was found for is refused. The document varies
+with `draw`, which is made of the request, and with nothing else.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice, product
+from itertools import islice
+from typing import NamedTuple
 
+from batchspec.core.json_text import encode, parse
+from batchspec.core.schema import SchemaChecker
 from batchspec.emulator.answers.errors import AnswerError
 from batchspec.emulator.answers.patterns import UnsupportedPatternError
-from batchspec.emulator.answers.schema_containers import arrays, objects
-from batchspec.emulator.answers.schema_fit import Judge, Schema, UnusableSchemaError, resolve
-from batchspec.emulator.answers.schema_merge import merged
-from batchspec.emulator.answers.schema_negate import negations, none_of
+from batchspec.emulator.answers.schema_arrays import arrays
+from batchspec.emulator.answers.schema_blame import blamed
+from batchspec.emulator.answers.schema_cases import Cases
+from batchspec.emulator.answers.schema_fit import Judge
+from batchspec.emulator.answers.schema_objects import objects
+from batchspec.emulator.answers.schema_places import Part, Places, UnusableSchemaError
 from batchspec.emulator.answers.schema_scalars import scalars
-from batchspec.emulator.answers.schema_search import NothingFits, listed, mixed
+from batchspec.emulator.answers.schema_search import KINDS, Case, NothingFits, SearchEnded, Wish
 
-_MOST_VALUES = 5_000
-_DEPTHS = (8, 16, 40)
-_TRIES = 200
-_MOST_WAYS = 60
-_ROUNDS = (1, 2, 4, 8)
-_TURNS = 4
-_MOST_ALONE = 24
+_MOST_CASES = 60
+_TURNS = 8
+_TRIES = 60
 _CHARACTERS = 20
-_PATTERN_STEPS = 10
-_LOGIC = ("$ref", "allOf", "anyOf", "oneOf", "if", "not", "dependentSchemas")
-_AFTER_LOGIC = ("then", "else")
+_MOST_JUDGED = 40
+_KEYWORDS = {
+    "object": frozenset({"properties", "required", "additionalProperties", "minProperties", "patternProperties"}),
+    "array": frozenset({"items", "prefixItems", "minItems", "contains"}),
+    "fraction": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
+}
+_END = object()
+_ORDER = ("string", "fraction", "integer", "object", "array", "boolean", "null")
+
+_Key = frozenset[tuple[int, str, tuple[str, ...], bool]]
 
 
 def document(schema: object, draw: int) -> object:
     """Return a document that fits the schema, the same for the same `draw`. Raises AnswerError where none is found."""
-    why = ""
     try:
-        for deepest in _DEPTHS:
-            try:
-                return _Maker(schema, deepest).value(schema, draw, 0)
-            except NothingFits as error:
-                why = str(error)
-    except (UnusableSchemaError, UnsupportedPatternError, RecursionError, OverflowError) as error:
+        places = Places(schema)
+        found = _found(places, draw)
+        why = _reason(places) if found is None else ""
+    except (UnusableSchemaError, UnsupportedPatternError) as error:
         why = str(error)
-    raise AnswerError(f"the emulator found no document that fits the JSON Schema{': ' if why else ''}{why}") from None
+    except RecursionError:
+        why = "it refers to itself without end"
+    if why or found is None:
+        raise AnswerError(f"the emulator found no document that fits the JSON Schema: {why}") from None
+    return found.value
+
+
+class _Found(NamedTuple):
+    value: object
+
+
+def _found(places: Places, draw: int) -> _Found | None:
+    """Return the first document that the validator takes, too."""
+    for search in _SEARCHES:
+        try:
+            maker = _Maker(places, search)
+            for value in islice(maker.values([Wish(places.root)], draw, 0), _MOST_JUDGED):
+                if _is_valid(places, value):
+                    return _Found(value)
+        except (NothingFits, SearchEnded):
+            continue
+    return None
+
+
+def _is_valid(places: Places, value: object) -> bool:
+    """Tell whether the validator takes the value as it reads on the wire; it is asked only what it can soon answer."""
+    try:
+        read = parse(encode(value))
+    except ValueError:
+        return False
+    schema = places.root.schema
+    if not Judge(places, thorough=True).fits(read, places.root):
+        return False
+    return not SchemaChecker(schema).check(read) if isinstance(schema, Mapping) else schema is not False
+
+
+def _reason(places: Places) -> str:
+    """Say why nothing was found, and where in the schema the reason lies."""
+    told: list[str] = []
+
+    def hopeless(part: Part) -> bool:
+        try:
+            next(_Maker(places, _BRIEF).values([Wish(part)], 0, 0))
+        except (StopIteration, NothingFits, SearchEnded) as error:
+            told.append(str(error))
+            return True
+        return False
+
+    hopeless(places.root)
+    place = blamed(places, hopeless=hopeless)
+    more = next((f" ({why})" for why in reversed(told) if why), "")
+    return f"what stands at {place} cannot be satisfied, as far as was found{more}"
+
+
+class _Search(NamedTuple):
+    """How far a search goes. A `thrifty` one lets no value hold another that is made for the very same wishes.
+
+    Of the values that fit, a smallest one never needs to; but a document in which nothing recurs is a dull one.
+    """
+
+    deepest: int
+    steps: int
+    thrifty: bool
+
+
+_BRIEF = _Search(12, 1_000, True)
+_SEARCHES = (_Search(6, 2_000, False), _Search(40, 20_000, True))
 
 
 class _Maker:
-    """Makes one document, no deeper than `deepest`; the budget ends a search that a schema would make endless."""
+    """Makes one document, no deeper than it may be; the budget ends a search that a schema would make endless."""
 
-    def __init__(self, root: object, deepest: int) -> None:
-        self._root = root
-        self._deepest = deepest
-        self._judge = Judge(root)
-        self._budget = _MOST_VALUES
+    def __init__(self, places: Places, search: _Search) -> None:
+        self._deepest = search.deepest
+        self._thrifty = search.thrifty
+        self._budget = search.steps
+        self._judge = Judge(places)
+        self._cases = Cases(places, self)
+        self._path: list[_Key] = []
+        self._vain: dict[_Key, list[Wish]] = {}
+        self._cut: float = math.inf
 
-    def value(self, schema: object, draw: int, depth: int) -> object:
-        """Return a value that fits the schema at this depth. Raises NothingFits."""
-        for candidate in islice(self._candidates(schema, draw, depth), _TRIES):
-            if self._judge.fits(candidate, schema):
-                return candidate
-        raise NothingFits
-
-    def fits(self, value: object, schema: object) -> bool:
-        """Tell whether a value fits. Raises UnusableSchemaError."""
-        return self._judge.fits(value, schema)
-
-    def _candidates(self, schema: object, draw: int, depth: int) -> Iterator[object]:
-        """Yield values of each way in which the schema's branches can be taken, simplest first."""
-        self._spend(1)
-        if schema is False or depth > self._deepest:
-            return
-        if not isinstance(schema, Mapping):
-            yield "emulated"
-        elif "const" in schema:
-            yield schema["const"]
-        elif isinstance(schema.get("enum"), list):
-            yield from self._choices(schema, draw)
-        elif not any(key in schema for key in _LOGIC):
-            yield from self._plain(schema, draw, depth)
-        else:
-            yield from self._of_branches(schema, draw, depth)
-
-    def _of_branches(self, schema: Schema, draw: int, depth: int) -> Iterator[object]:
-        """Yield a few values of each way in turn, so that none keeps the search from the next."""
-        ways: list[Iterator[object]] = []
-        for flat in islice(self._flattened(schema, draw, depth), _MOST_WAYS):
-            ways.append(self._turns(flat, draw, depth + 1))
-            yield from islice(ways[-1], 1)
-        for many in _ROUNDS:
-            for way in ways:
-                yield from islice(way, many)
-
-    def _turns(self, schema: Schema, draw: int, depth: int) -> Iterator[object]:
-        for turn in range(_TURNS):
-            yield from self._candidates(schema, mixed(draw, turn), depth)
-
-    def _choices(self, schema: Schema, draw: int) -> Iterator[object]:
-        """Yield every choice of an `enum` that fits, so that a search among few is never cut off by many."""
-        choices = listed(schema, "enum")
-        self._spend(len(choices) // _CHARACTERS)
-        fitting = [choice for choice in choices if self._judge.fits(choice, schema)]
-        at = draw % len(fitting) if fitting else 0
-        yield from fitting[at:] + fitting[:at]
-
-    def _flattened(self, schema: Schema, draw: int, depth: int) -> Iterator[Schema]:
-        """Yield the schema with its reference, its `allOf` and one branch each of the rest merged into it."""
-        plain: Schema = {key: part for key, part in schema.items() if key not in {*_LOGIC, *_AFTER_LOGIC}}
-        parts = listed(schema, "allOf")
-        if "$ref" in schema:
-            parts = [*parts, resolve(self._root, schema["$ref"])]
-        dependent = schema.get("dependentSchemas")
-        if isinstance(dependent, Mapping):
-            parts = [*parts, *(part for name, part in dependent.items() if name in listed(schema, "required"))]
-        self._spend(len(parts))
-        for part in parts:
-            plain = merged(plain, part)
-        refused = negations(schema["not"]) if "not" in schema else []
-        ways = [True, *refused], self._conditions(schema), self._any_of(schema, draw, depth)
-        for chosen in product(*ways, self._one_of(schema, draw, depth)):
-            self._spend(1)
-            flat = plain
-            for part in chosen:
-                flat = merged(flat, part)
-            yield flat
-
-    def _conditions(self, schema: Schema) -> list[object]:
-        """Return the ways in which an `if` can be met, or not."""
-        if "if" not in schema:
-            return [True]
-        unmet = [merged(way, schema.get("else", True)) for way in negations(schema["if"])]
-        return [merged(schema["if"], schema.get("then", True)), merged({}, schema.get("else", True)), *unmet]
-
-    def _any_of(self, schema: Schema, draw: int, depth: int) -> list[object]:
-        return self._turned(listed(schema, "anyOf"), draw, depth) or [True]
-
-    def _one_of(self, schema: Schema, draw: int, depth: int) -> list[object]:
-        branches = listed(schema, "oneOf")
-        turned = self._turned(branches, draw, depth)
-        alone = (
-            merged(branch, way)
-            for branch in turned
-            for way in none_of([other for other in branches if other is not branch][:_MOST_ALONE])
-        )
-        return [*turned, *islice(alone, _MOST_ALONE)] or [True]
-
-    def _turned(self, branches: list[object], draw: int, depth: int) -> list[object]:
-        """Begin with another branch for another draw; deep down, with those that lead no deeper."""
-        self._spend(len(branches) // _CHARACTERS)
-        if depth > self._deepest // 3:
-            return sorted(branches, key=_weight)
-        useful = [branch for branch in branches if not (isinstance(branch, Mapping) and branch.get("type") == "null")]
-        nothing = [branch for branch in branches if branch not in useful]
-        at = draw % len(useful) if useful else 0
-        return [*useful[at:], *useful[:at], *nothing]
-
-    def _plain(self, schema: Schema, draw: int, depth: int) -> Iterator[object]:
-        for kind in _kinds(schema, draw):
-            made: Iterable[object]
-            if kind == "object":
-                made = objects(self, schema, draw, depth, optional=depth <= self._deepest // 2)
-            elif kind == "array":
-                made = arrays(self, schema, draw, depth, optional=depth <= self._deepest // 2)
-            else:
-                self._spend(_PATTERN_STEPS if "pattern" in schema else 0)
-                made = scalars(kind, schema, draw)
-            for value in made:
-                self._spend(len(value) // _CHARACTERS if isinstance(value, str) else 0)
-                yield value
-
-    def _spend(self, steps: int) -> None:
+    def spend(self, steps: int) -> None:
+        """Take from the budget. Raises SearchEnded when there is none left."""
         self._budget -= steps
         if self._budget < 0:
-            raise NothingFits
+            raise SearchEnded("the search took too long")
+
+    def fits(self, value: object, wishes: list[Wish]) -> bool:
+        """Tell whether a value is as wished. Raises UnusableSchemaError."""
+        return all(self._judge.fits(value, wish.part) == wish.holds for wish in wishes)
+
+    def value(self, wishes: list[Wish], draw: int, depth: int) -> object:
+        """Return a value that is as wished. Raises NothingFits."""
+        for found in self.values(wishes, draw, depth):
+            return found
+        raise NothingFits
+
+    def values(self, wishes: list[Wish], draw: int, depth: int) -> Iterator[object]:
+        """Yield values that are as wished, a few of each way to meet the wishes."""
+        key = frozenset((id(wish.part.schema), wish.part.base, wish.part.scope, wish.holds) for wish in wishes)
+        if key in self._vain or self._is_cut(key, depth):
+            return
+        before, self._cut = self._cut, math.inf
+        found = False
+        candidates = self._candidates(wishes, draw, depth)
+        for candidate in self._on_path(key, candidates):
+            self.spend(1)
+            if self.fits(candidate, wishes):
+                found = True
+                yield candidate
+        if not found and self._cut >= len(self._path):
+            # The wishes are kept, so that what is known by its address stays there.
+            self._vain[key] = wishes
+            self._cut = math.inf
+        self._cut = min(before, self._cut)
+
+    def _is_cut(self, key: _Key, depth: int) -> bool:
+        """Tell whether the search ends here for a reason that lies above, and note how far above."""
+        if depth > self._deepest:
+            self._cut = -1
+        elif self._thrifty and key in self._path:
+            self._cut = min(self._cut, self._path.index(key))
+        else:
+            return False
+        return True
+
+    def _on_path(self, key: _Key, candidates: Iterator[object]) -> Iterator[object]:
+        """Yield the candidates; only while one is made, its wishes are on the path."""
+        while True:
+            self._path.append(key)
+            try:
+                candidate = next(candidates, _END)
+            finally:
+                self._path.pop()
+            if candidate is _END:
+                return
+            yield candidate
+
+    def _candidates(self, wishes: list[Wish], draw: int, depth: int) -> Iterator[object]:
+        ways: list[Iterator[object]] = []
+        deep = depth > self._deepest // 3
+        for case in islice(self._cases.of(wishes, draw, deep=deep), _MOST_CASES):
+            ways.append(self._of_case(case, draw, depth))
+            yield from islice(ways[-1], 2)
+        for turn in range(_TURNS):
+            for way in ways:
+                yield from islice(way, 2**turn)
+
+    def _of_case(self, case: Case, draw: int, depth: int) -> Iterator[object]:
+        if case.choices is not None:
+            self.spend(len(case.choices) // _CHARACTERS)
+            at = draw % len(case.choices) if case.choices else 0
+            yield from case.choices[at:] + case.choices[:at]
+            return
+        for kind in _kinds(case, draw):
+            self.spend(1)
+            yield from islice(self._of_kind(kind, case, draw, depth), _TRIES)
+
+    def _of_kind(self, kind: str, case: Case, draw: int, depth: int) -> Iterator[object]:
+        optional = depth <= self._deepest // 2
+        made: Iterable[object]
+        if kind == "object":
+            made = objects(self, case, draw, depth, optional=optional)
+        elif kind == "array":
+            made = arrays(self, case, draw, depth, optional=optional)
+        else:
+            made = scalars(kind, case, draw)
+        for value in made:
+            self.spend(len(value) // _CHARACTERS if isinstance(value, str) else 0)
+            yield value
 
 
-def _weight(branch: object) -> int:
-    """Return how deep a branch may lead: the least for a plain value, the most for a reference."""
-    if not isinstance(branch, Mapping) or "const" in branch or "enum" in branch:
-        return 0
-    text = str(branch)
-    return len(text) + (1_000_000 if "$ref" in text else 0)
-
-
-def _kinds(schema: Schema, draw: int) -> list[str]:
-    """Return the JSON types to make, in the order to try them: those named, or those that the keywords speak of."""
-    given = schema.get("type")
-    if isinstance(given, str):
-        return [given]
-    if isinstance(given, list) and given:
-        kinds = [str(kind) for kind in given if kind != "null"]
-        at = draw % len(kinds) if kinds else 0
-        return [*kinds[at:], *kinds[:at], *("null" for kind in given if kind == "null")]
-    spoken = [kind for kind, keywords in _TELLTALES.items() if not keywords.isdisjoint(schema)]
-    return list(dict.fromkeys(chain(spoken, ("string", "integer", "object", "array"))))
-
-
-_TELLTALES: dict[str, frozenset[str]] = {
-    "object": frozenset(
-        {"properties", "required", "additionalProperties", "minProperties", "patternProperties", "propertyNames"}
-    ),
-    "array": frozenset({"items", "prefixItems", "minItems", "contains"}),
-    "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
-}
+def _kinds(case: Case, draw: int) -> list[str]:
+    """Return the kinds to make, in the order to try them: those that keywords speak of first, null last."""
+    kinds = [kind for kind in _ORDER if kind in case.kinds]
+    told = {fact.keyword for fact in case.facts}
+    spoken = [kind for kind in kinds if not _KEYWORDS.get(kind, frozenset()).isdisjoint(told)]
+    others = [kind for kind in kinds if kind != "null"]
+    at = draw % len(others) if others and case.kinds != KINDS and not spoken else 0
+    return list(dict.fromkeys([*spoken, *others[at:], *others[:at], *kinds]))

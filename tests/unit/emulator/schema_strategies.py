@@ -123,6 +123,70 @@ def _branches(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
+def wide_schemas() -> st.SearchStrategy[dict[str, Any]]:
+    """Schemas of the rarer keywords too: anchors, addresses, dynamic references, what is unevaluated, look-around."""
+    part = st.recursive(
+        st.one_of(_leaves(), _rare_leaves()), lambda inner: _branches(inner) | _rare(inner), max_leaves=7
+    )
+    return st.builds(
+        lambda schema, one, two: {
+            "$id": "https://example.org/root",
+            **schema,
+            "$defs": {
+                "One": _with(one, {"$anchor": "one"}),
+                "Two": _with(two, {"$id": "two", "$dynamicAnchor": "node"}),
+                "Plain": {"type": ["integer", "null"], "$dynamicAnchor": "node"},
+            },
+        },
+        part.filter(lambda schema: isinstance(schema, dict)),
+        part,
+        part,
+    )
+
+
+def _with(schema: Any, more: dict[str, str]) -> dict[str, Any]:
+    return {**more, **schema} if isinstance(schema, dict) else {**more, "not": {"const": 1}}
+
+
+def _rare_leaves() -> st.SearchStrategy[Any]:
+    references = st.sampled_from([{"$ref": "#one"}, {"$ref": "two"}, {"$dynamicRef": "#node"}, {"$ref": "two#node"}])
+    return st.one_of(
+        references.map(lambda to: {"type": "object", "properties": {"next": to}, "minProperties": 1}),
+        references.map(lambda to: {"type": "array", "items": to, "maxItems": 3}),
+        st.sampled_from([r"^(?=.*[0-9])[a-z0-9]{3,}$", r"^(a|b)\1$", "^(?!a)[a-c]+$", r"\bno\b", "(?<=x)y"]).map(
+            lambda pattern: {"type": "string", "pattern": pattern}
+        ),
+        st.sampled_from(["date", "email", "uuid", "none"]).map(lambda form: {"type": "string", "format": form}),
+        st.builds(
+            lambda low, step: {"type": "number", "minimum": low, "multipleOf": step},
+            st.sampled_from([-(10**30), 10**18, 1e300, 0.3]),
+            st.sampled_from([0.01, 0.25, 3, 10**6]),
+        ),
+    )
+
+
+def _rare(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    several = st.lists(inner, min_size=1, max_size=2)
+    return st.one_of(
+        st.fixed_dictionaries(
+            {"unevaluatedProperties": inner},
+            optional={
+                "properties": st.dictionaries(NAMES, inner, max_size=2),
+                "anyOf": several,
+                "allOf": several,
+                "dependentSchemas": st.dictionaries(NAMES, inner, max_size=2),
+                "required": st.lists(NAMES, max_size=2, unique=True),
+                "minProperties": st.integers(0, 2),
+            },
+        ),
+        st.fixed_dictionaries(
+            {"unevaluatedItems": inner},
+            optional={"prefixItems": several, "oneOf": several, "contains": inner, "minItems": st.integers(0, 3)},
+        ),
+        st.builds(lambda name, then: {"dependentSchemas": {name: then}, "type": "object"}, NAMES, inner),
+    )
+
+
 @st.composite
 def fitted_schemas(draw: Draw) -> dict[str, Any]:
     """Schemas that a value drawn first is known to fit, written around that value."""
@@ -138,11 +202,17 @@ def fitted_schemas(draw: Draw) -> dict[str, Any]:
 def _around(draw: Draw, value: Any, definitions: dict[str, Any], depth: int) -> dict[str, Any]:
     kinds = ["plain"] * 4
     if depth > 0:
-        kinds += ["anyOf", "oneOf", "allOf", "$ref", "not", "if", "beside"]
+        kinds += ["anyOf", "oneOf", "allOf", "$ref", "not", "if", "beside", "unevaluated", "$anchor"]
     kind = draw(st.sampled_from(kinds))
     if kind == "plain":
         return _plain(draw, value, definitions, depth)
     one = _around(draw, value, definitions, depth - 1)
+    if kind == "unevaluated":
+        return {**one, "unevaluatedProperties": _kept(value, dict), "unevaluatedItems": _kept(value, list)}
+    if kind == "$anchor":
+        name = f"D{len(definitions)}"
+        definitions[name] = {"$anchor": name, "allOf": [one]}
+        return {draw(st.sampled_from(["$ref", "$dynamicRef"])): f"#{name}"}
     if kind == "$ref":
         name = f"D{len(definitions)}"
         definitions[name] = one
@@ -155,6 +225,13 @@ def _around(draw: Draw, value: Any, definitions: dict[str, Any], depth: int) -> 
         return {"allOf": [one], **_plain(draw, value, definitions, depth - 1)}
     two = _around(draw, value, definitions, depth - 1) if kind == "allOf" else _other(draw, value)
     return {kind: [one, two] if draw(st.booleans()) else [two, one]}
+
+
+def _kept(value: Any, kind: type) -> Any:
+    """Return a schema that all members, or all items, of the value fit."""
+    values: Any = value if isinstance(value, kind) else []
+    inner = list(values.values()) if isinstance(values, dict) else list(values)
+    return {"enum": inner}
 
 
 def _other(draw: Draw, value: Any) -> Any:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from batchspec.emulator.answers.pattern_search import found_in
 from batchspec.emulator.answers.pattern_texts import texts
-from batchspec.emulator.answers.patterns import LONGEST, UnsupportedPatternError, found_in, read
+from batchspec.emulator.answers.patterns import LONGEST, UnsupportedPatternError, read
 
 PATTERNS = [
     r"^[A-Z]{2}\d{3}$",
@@ -73,11 +74,21 @@ def test_a_pattern_is_found_where_python_finds_it_or_refused(pattern: str, text:
 
 @pytest.mark.parametrize(
     "pattern",
+    ["(?=a)", "a(?!b)", "(?<=a)b", "(?<!a)b", r"\bab\b", r"a\Bb", r"(a|b)\1", "(?P<x>a|b)-(?P=x)", "^(?!.*bb)[ab]+$"],
+)
+@given(text=st.text("ab -", max_size=8))
+def test_what_a_pattern_looks_around_for_is_found_where_python_finds_it(pattern: str, text: str) -> None:
+    assert found_in(pattern, text) == bool(re.search(pattern, text))
+
+
+@pytest.mark.parametrize(
+    "pattern",
     [
-        "(?=a)",
-        "(?<!a)b",
-        r"(a)\1",
-        r"\bword\b",
+        "(?>a)",
+        "(?<=a*)b",
+        r"\1(a)",
+        "(?(1)a|b)",
+        "(?=a)*",
         "(?i)a",
         r"\p{L}",
         "(",
