@@ -19,12 +19,12 @@ def forks() -> Iterator[ForkServer]:
         yield server
 
 
-@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
-def test_a_death_at_any_step_is_made_good_by_the_next_run(tmp_path: Path, forks: ForkServer, story: Story) -> None:
+def die_at(tmp_path: Path, forks: ForkServer, story: Story, *, every: int) -> None:
+    """Die at each step, or at every so many, and judge what the next run makes of it."""
     start = story.prepared(tmp_path / "start", forks)
     steps = story.steps(tmp_path / "counted", forks, like=start)
     assert len(steps) >= LEAST_STEPS.get(story.name, 2)
-    for number, name in enumerate(steps, 1):
+    for number, name in list(enumerate(steps, 1))[::every]:
         # Every other death is one that not even the interpreter hears of.
         where, code = (f"{number}:KILL", -9) if number % 2 else (str(number), 1)
         with story.scene(tmp_path / str(number), forks, like=start) as scene:
@@ -33,3 +33,15 @@ def test_a_death_at_any_step_is_made_good_by_the_next_run(tmp_path: Path, forks:
             ended = scene.project.run(*story.arguments)
             assert ended.code == 0, f"after a death at step {number}, {name}: {ended.err}"
             story.settled(scene)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_a_death_is_made_good_by_the_next_run(tmp_path: Path, forks: ForkServer, story: Story) -> None:
+    # Three, and not two: so the deaths of both kinds come by turns.
+    die_at(tmp_path, forks, story, every=1 if story.name == "apply" else 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_a_death_at_any_step_is_made_good_by_the_next_run(tmp_path: Path, forks: ForkServer, story: Story) -> None:
+    die_at(tmp_path, forks, story, every=1)
