@@ -58,13 +58,13 @@ class Console:
         return sys.stdin.isatty() and sys.stdout.isatty() and not self.environ.get("CI")
 
     def relative(self, path: str) -> str:
-        """Return a path of the project as it is seen from the current folder."""
+        """Return a path of the project as it is seen from the current folder, for a message."""
         if self.root is None:
-            return path
+            return safe(path)
         try:
-            return os.path.relpath(self.root / path)
+            return safe(os.path.relpath(self.root / path))
         except ValueError:
-            return str(self.root / path)
+            return safe(str(self.root / path))
 
     def out(self, text: str) -> None:
         """Write a result."""

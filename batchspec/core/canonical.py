@@ -93,6 +93,10 @@ def _write(value: object, pointer: Pointer, ordered: bool, out: list[bytes]) -> 
         raise CanonicalError(f"a {type(value).__name__} is not a JSON value", pointer)
 
 
+_MOST_BITS = 1024
+"""Most programs read a number of JSON as a double, which has none from two to this power on."""
+
+
 def _write_mapping(value: Mapping[object, object], pointer: Pointer, ordered: bool, out: list[bytes]) -> None:
     keys: list[str] = []
     for key in value:
@@ -112,7 +116,7 @@ def _write_mapping(value: Mapping[object, object], pointer: Pointer, ordered: bo
     out.append(b"}")
 
 
-def _scalar(value: bool | float | None, pointer: Pointer) -> bytes:
+def _scalar(value: bool | int | float | None, pointer: Pointer) -> bytes:
     if value is None:
         return b"null"
     if isinstance(value, bool):
@@ -122,10 +126,9 @@ def _scalar(value: bool | float | None, pointer: Pointer) -> bytes:
             raise CanonicalError(f"{value} is not a JSON number", pointer)
         if value.is_integer() and abs(value) <= _LONGEST_EXACT_FLOAT:
             value = int(value)
-    try:
-        return repr(value).encode("ascii")
-    except ValueError:  # Python writes no integer of more than 4,300 digits
-        raise CanonicalError("this is too large a number", pointer) from None
+    elif value.bit_length() > _MOST_BITS:
+        raise CanonicalError("this is too large a number", pointer)
+    return repr(value).encode("ascii")
 
 
 def body_digest(body: bytes) -> BodyDigest:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import random as standard_random
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,9 +27,7 @@ from batchspec.mistral.listing import PAGE_SIZE, every_page
 from batchspec.mistral.retry import Note, PassingError
 from batchspec.mistral.transport import Transport
 from batchspec.mistral.upload import UploadBody
-from batchspec.mistral.wire import Page, read_file, read_job, read_outputs, read_page
-
-_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:~-]{1,200}", re.ASCII)
+from batchspec.mistral.wire import Page, is_identifier, read_file, read_job, read_outputs, read_page
 
 _UPLOAD_ANSWER_SECONDS = 300.0
 """With purpose `batch` the provider checks every line of the file before it answers."""
@@ -212,8 +209,8 @@ def connect(environ: Mapping[str, str], clock: Clock, on_wait: Callable[[str], N
 
 
 def _checked(identifier: str) -> str:
-    """Return an id that is safe in a path: no slash, no query, and nothing that a URL parser resolves away."""
-    if _ID.fullmatch(identifier) is None:
+    """Return an id that is safe in a path."""
+    if not is_identifier(identifier):
         raise InvalidInputError(
             f"{clean(identifier, 60)!r} is not an id of the provider",
             why="an id is made of letters, digits, `-`, `_`, `.`, `:` and `~`",

@@ -5,6 +5,7 @@ Shapes are those of the public OpenAPI document (`BatchJob`, `FileSchema`, the t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
@@ -16,6 +17,14 @@ from batchspec.mistral.answer_text import clean
 T = TypeVar("T")
 
 _HINT = "this version may be too old for the provider's API, or MISTRAL_BASE_URL names something else"
+
+
+_IDENTIFIER = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:~-]{1,200}", re.ASCII)
+
+
+def is_identifier(text: str) -> bool:
+    """Tell whether a text can be an id: no slash, no query, and nothing that a URL parser resolves away."""
+    return _IDENTIFIER.fullmatch(text) is not None
 
 
 class Page(NamedTuple):
@@ -55,16 +64,16 @@ def read_job(value: object) -> BatchJob:
     fields = _Fields("batch job", value)
     status = fields.text("status") or ""
     return BatchJob(
-        id=fields.required_text("id"),
+        id=fields.identifier("id"),
         status=BatchJobStatus.read(status),
         status_text=clean(status, 60),
         endpoint=fields.text("endpoint") or "",
         model=fields.text("model") or None,
         agent_id=fields.text("agent_id") or None,
-        input_files=fields.texts("input_files"),
+        input_files=fields.identifiers("input_files"),
         metadata=_metadata(fields),
-        output_file=fields.text("output_file") or None,
-        error_file=fields.text("error_file") or None,
+        output_file=fields.optional_identifier("output_file"),
+        error_file=fields.optional_identifier("error_file"),
         errors=_errors(fields),
         created_at=fields.integer("created_at") or 0,
         started_at=fields.integer("started_at"),
@@ -85,7 +94,7 @@ def read_file(value: object) -> RemoteFile:
     """Read a file. Raises ProviderError that names the field which is wrong."""
     fields = _Fields("file", value)
     return RemoteFile(
-        id=fields.required_text("id"),
+        id=fields.identifier("id"),
         filename=fields.text("filename") or "",
         size=fields.integer("bytes"),
         lines=fields.integer("num_lines"),
@@ -143,6 +152,23 @@ class _Fields:
         found = self.text(name)
         if not found:
             raise self.wrong(name, "is missing")
+        return found
+
+    def identifier(self, name: str) -> str:
+        """Return an id that is safe in an address, in a file's name and on a terminal."""
+        found = self.required_text(name)
+        if not is_identifier(found):
+            raise self.wrong(name, f"is `{clean(found, 60)}`, which is no id")
+        return found
+
+    def optional_identifier(self, name: str) -> str | None:
+        return self.identifier(name) if self.text(name) else None
+
+    def identifiers(self, name: str) -> tuple[str, ...]:
+        found = self.texts(name)
+        for each in found:
+            if not is_identifier(each):
+                raise self.wrong(name, f"holds `{clean(each, 60)}`, which is no id")
         return found
 
     def text(self, name: str) -> str | None:

@@ -35,7 +35,8 @@ def excerpt(line: str, span: Span) -> Excerpt:
     before = "…" if first > 0 else ""
     after = "…" if last < len(text) else ""
     source = before + "".join(shown) + after
-    indent = width(before + "".join(shown[: start - first]))
+    # A place behind a line that fills all the room is shown at its last character.
+    indent = min(width(before + "".join(shown[: start - first])), room - 1)
     marked = "".join(shown[start - first : end - first])
     carets = " " * indent + "^" * max(width(marked), 1)
     return Excerpt(f"  {number} | ", f"  {' ' * len(number)} | ", source.rstrip(), carets)

@@ -16,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from batchspec.report.safe_text import safe
+
 _PATIENCE = 1.0
 _REFRESH_EVERY = 0.1
 
@@ -46,7 +48,7 @@ class LiveProgress:
 
     def note(self, text: str) -> None:
         """Show what is done now."""
-        self._note = text
+        self._note = safe(text)
         self._show(at_once=True)
 
     def finish(self) -> None:
@@ -68,7 +70,8 @@ class LiveProgress:
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[unit]}"),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                # What a server says may look like markup.
+                TextColumn("{task.fields[note]}", markup=False),
                 console=self._console,
                 transient=True,
             )

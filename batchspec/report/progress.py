@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
+from batchspec.report.safe_text import safe
+
 _LOG_EVERY = 30.0
 
 
@@ -47,7 +49,7 @@ class LogProgress:
 
     def note(self, text: str) -> None:
         """Take a word about what is done now."""
-        self._note = text
+        self._note = safe(text)
         self._say_when_due()
 
     def _say_when_due(self) -> None:

@@ -23,6 +23,9 @@ MAX_DEPTH = 64
 MAX_ALIASED = 100_000
 """Values that aliases may add to one document, or to one row of a stream; a long text counts as several."""
 
+MAX_VALUES = 500_000
+"""Keys and values in one document, or in one row of a stream: a few bytes each in a file, hundreds in memory."""
+
 MAX_FINDINGS = 100
 """Findings in one document, or in one row of a stream, after which reading ends."""
 
@@ -73,13 +76,17 @@ class Builder:
     def build(self, first: Event, rest: Iterator[Event]) -> Node:
         """Build the node that begins with `first`, taking as many of the following events as belong to it.
 
-        Raises RefusedError for what ends the reading: too deep, too many aliased values.
+        Raises RefusedError for what ends the reading: too deep, too many values, or too many by aliases.
         """
         self._aliased = 0
         self._stack.clear()
+        left = MAX_VALUES
         event = first
         while True:
             node = self._take(event)
+            left -= node is not None
+            if left < 0:
+                raise RefusedError(_too_many_values(event.span))
             if node is not None and not self._stack:
                 return node
             if node is not None:
@@ -278,6 +285,12 @@ def _span(frame: _Frame, event: Event) -> Span:
 def _too_deep(span: Span) -> Finding:
     why = "no request needs this, and deeper files have crashed programs"
     return Finding(span, "too-deep", f"nested more than {MAX_DEPTH} levels deep", why, "flatten the value")
+
+
+def _too_many_values(span: Span) -> Finding:
+    why = "a spec and its data are read whole"
+    hint = "put rows into an input file (`inputs: rows.yaml`), which is streamed"
+    return Finding(span, "too-large", f"more than {MAX_VALUES:,} keys and values", why, hint)
 
 
 def _too_many_aliased(span: Span) -> Finding:

@@ -17,6 +17,8 @@ MAX_STEPS = 2_000_000
 _MAX_ITEMS = 1_000_000
 _MAX_BITS = 4096
 _MAX_DECIMALS = 400
+_LONGEST_WORD = 10_000
+_MAX_WRAPPING = 1_000_000_000
 _CHARACTERS_A_STEP = 256
 _CHARACTERS_AN_ITEM = 16
 _COUNTED = (list, tuple, dict, range, bytes)
@@ -138,6 +140,14 @@ def bound_replacement(text: str, old: object, new: object) -> None:
     """Refuse a replacement that makes text too large."""
     if isinstance(old, str) and isinstance(new, str) and len(new) > len(old):
         bound_text(len(text) + text.count(old) * len(new))
+
+
+def bound_wrapping(text: str, width: object) -> None:
+    """Refuse a word that is broken into so many lines that going through it takes its length squared."""
+    if isinstance(width, int) and len(text) > _LONGEST_WORD:
+        longest = max(map(len, text.split()), default=0)
+        if longest > _LONGEST_WORD and longest // max(width, 1) * longest > _MAX_WRAPPING:
+            raise TooMuchError("a word this long cannot be wrapped in a template")
 
 
 def bound_join(separator: str, items: Sequence[object]) -> None:

@@ -258,8 +258,9 @@ def _check_wrap(
     wrapstring: Any = None,
     break_on_hyphens: Any = True,  # noqa: ARG001
 ) -> None:
+    text = str(value)
+    bounds.bound_wrapping(text, width)
     if isinstance(width, int) and isinstance(wrapstring, str):
-        text = str(value)
         bounds.bound_text(len(text) + (len(text) // max(width, 1) + text.count("\n") + 1) * len(wrapstring))
 
 

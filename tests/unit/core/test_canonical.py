@@ -181,6 +181,7 @@ def test_a_tuple_is_a_list_and_true_is_not_one() -> None:
         ([{1, 2}], (0,), "a set is not a JSON value"),
         ([object()], (0,), "a object is not a JSON value"),
         ({"n": 10**5000}, ("n",), "too large a number"),
+        ({"n": -(2**1024)}, ("n",), "too large a number"),
     ],
 )
 def test_what_json_lacks_is_refused_with_its_place(body: object, pointer: tuple[object, ...], words: str) -> None:

@@ -300,6 +300,12 @@ def test_merged_bombs_have_the_same_budget() -> None:
     assert codes("\n".join(lines)) == ["alias-budget"]
 
 
+def test_the_number_of_values_has_a_budget_whatever_their_size() -> None:
+    assert codes("a: [" + "0," * 510_000 + "]") == ["too-large"]
+    assert codes("a: {" + "".join(f"k{n}: 0, " for n in range(260_000)) + "}") == ["too-large"]
+    assert isinstance(value("a: [" + "0," * 100_000 + "]"), dict)
+
+
 def test_a_self_reference_is_found() -> None:
     assert codes("a: &a [1, {b: *a}]\n") == ["self-reference"]
 

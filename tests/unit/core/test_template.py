@@ -512,6 +512,7 @@ BOMBS = r"""
 {{ ''.join((('a' * 1000000,) * 10000) | map('upper')) }}
 {{ ('a' * 10000) | list | join('b' * 1000000) }}
 {{ ('a ' * 10000) | wordwrap(1, wrapstring='b' * 1000000) }}
+{{ ('a' * 1000000) | wordwrap(1) }}
 {{ [1] | batch(10**9, 0) | list | length }}
 {{ [1] | slice(10**9) | list | length }}
 {{ 1 | round(10**9, 'ceil') }}

@@ -117,3 +117,14 @@ def test_any_job_is_either_read_or_refused(fields: dict[str, object]) -> None:
     except ProviderError:
         return
     assert read.id
+
+
+@pytest.mark.parametrize("odd", ["../../x", "a/b", "..", "a\x1b]0;x\x07", "a?b", "a b", "\u202ea", "a" * 201])
+def test_an_id_that_could_lead_elsewhere_is_refused_before_it_names_a_file(odd: str) -> None:
+    job = {"id": "j", "status": "SUCCESS"}
+    for wrong in ({"id": odd}, {"output_file": odd}, {"error_file": odd}, {"input_files": ["f", odd]}):
+        with pytest.raises(ProviderError, match=r"which is no id") as raised:
+            read_job(job | wrong)
+        assert raised.value.summary.isprintable()
+    with pytest.raises(ProviderError, match=r"which is no id"):
+        read_file({"id": odd})

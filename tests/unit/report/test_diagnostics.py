@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, Span
@@ -176,6 +176,7 @@ def test_colour_changes_nothing_but_colour() -> None:
     assert coloured == render_diagnostics(found, colour=False)
 
 
+@example("0" * 22 + "\x80" * 8 + "\u0af2\u0e5c\u0e5c\u0e5c", 35, 0)
 @given(st.text(st.characters(exclude_characters="\r\n")), st.integers(-3, 400), st.integers(-3, 400))
 def test_any_line_and_any_place_give_an_excerpt(line: str, column: int, length: int) -> None:
     shown = render_diagnostics([finding(line, column, length)], colour=False)
