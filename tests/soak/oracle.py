@@ -200,6 +200,8 @@ class Oracle:
                 answered = [each.job.id for each in executed.get((model, body), ()) if self._has(each, body)]
                 if status == "pending" or (status != "succeeded" and answered):
                     wrong.append(f"{spec.name}: {custom_id} of {model} is {status}; answered in {answered}")
+                elif status == "succeeded" and (model, body) not in executed:
+                    wrong.append(f"{spec.name}: {custom_id} of {model} has an answer, and was never executed")
                 elif status == "succeeded" and prompt not in str(line["text"]):
                     wrong.append(f"{spec.name}: {custom_id} of {model} has the answer of another: {line['text']}")
         return wrong
