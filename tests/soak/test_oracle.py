@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -34,7 +35,7 @@ class Books:
         self.commands[number] = Command(
             number=number, knower=(who, memory), arguments=("apply",), started=started, ended=time.time(), code=0
         )
-        job = {
+        job: Any = {
             "endpoint": ENDPOINT,
             "model": MODELS[0],
             "metadata": {"by": str(number)},
@@ -50,7 +51,12 @@ class Books:
         return [each.excuse for each in self.oracle.repeats(self.commands)]
 
     def wrong(self, status: str) -> list[str]:
-        line = {"custom_id": "r1", "model": MODELS[0], "status": status, "text": "[emulated] Say ham"}
+        line: dict[str, object] = {
+            "custom_id": "r1",
+            "model": MODELS[0],
+            "status": status,
+            "text": "[emulated] Say ham",
+        }
         return self.oracle.lost([SPEC], {"demo": [line]})
 
 
@@ -133,5 +139,10 @@ def test_an_answer_to_what_was_never_executed_is_wrong(books: Books) -> None:
 
 
 def test_another_rows_answer_is_wrong(books: Books) -> None:
-    line = {"custom_id": "r1", "model": MODELS[0], "status": "succeeded", "text": "[emulated] Say eggs"}
+    line: dict[str, object] = {
+        "custom_id": "r1",
+        "model": MODELS[0],
+        "status": "succeeded",
+        "text": "[emulated] Say eggs",
+    }
     assert len(books.oracle.lost([SPEC], {"demo": [line]})) == 1
