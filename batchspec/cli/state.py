@@ -266,3 +266,34 @@ def forget_records(run: Run, /, name: str, results: bool, yes: bool, **own: Any)
         )
     console.out(f"forgot {plural(forgotten.requests, 'request')}; `batchspec plan` shows what would be sent")
     return ExitCode.DONE
+
+
+@state.command("rebuild")
+@click.option("--drop-missing", is_flag=True, help="Leave behind what the provider no longer has, answers too.")
+@click.option("--yes", "-y", is_flag=True, help="With --drop-missing: leave it behind without asking.")
+@shared
+@click.pass_obj
+def rebuild(run: Run, /, drop_missing: bool, yes: bool, **own: Any) -> int:
+    """Make the state again from the provider.
+
+    Adopts and collects every job of this project in a new file. What only the old state knows, answers above all, is
+    carried over into it, unless that cannot be read. Then the new file takes the old one's place, and the old one is
+    kept beside it. Nothing is sent.
+
+    \b
+    batchspec state rebuild
+    """
+    from batchspec.cli import wiring
+    from batchspec.cli.rebuilding import rebuild_state
+    from batchspec.report.state import rebuilt_text
+    from batchspec.report.text import notes_text
+
+    options = run.options(own)
+    project = wiring.open_settings(options)
+    console = run.console
+    console.root = project.root
+    replaced = rebuild_state(run, project, options, drop_missing=drop_missing, yes=yes)
+    console.say(notes_text(replaced.rebuilt.notes.lines, console.err_style()))
+    kept = None if replaced.kept is None else console.relative(str(replaced.kept))
+    console.out(rebuilt_text(replaced.rebuilt, kept, replaced.unreadable, console.out_style()))
+    return ExitCode.DONE

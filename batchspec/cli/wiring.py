@@ -181,7 +181,7 @@ def _lock(
     """Take the state's lock; tell whether it was taken."""
     if not needed and not os.access(_existing(project.root), os.W_OK):
         return False
-    _keep_out_of_git(project)
+    keep_out_of_git(project)
     try:
         stack.enter_context(state_lock(project.state, command, options.lock_timeout))
     except LockedError as error:
@@ -198,7 +198,8 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _keep_out_of_git(project: Project) -> None:
+def keep_out_of_git(project: Project) -> None:
+    """Make the folder of what is batchspec's own, and have git ignore what is in it."""
     # For its owner alone: whoever may write into it could put a state of their own in place of the real one.
     project.home.mkdir(mode=0o700, exist_ok=True)
     ignore = project.home / ".gitignore"

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from batchspec.commands.adopt import AdoptedJob
 from batchspec.commands.forget import Forgettable
 from batchspec.commands.inspect import Checked, ClaimTold, RequestTold, Shown
+from batchspec.commands.rebuild import Rebuilt
 from batchspec.core.inspection import AnswerStory, ClaimStory, Severity, status_word
 from batchspec.core.json_text import JsonError, parse
 from batchspec.core.model import BatchJob
+from batchspec.core.rebuilding import Carried
 from batchspec.report.documents import FORMAT_VERSION, Document
 from batchspec.report.safe_text import safe
 from batchspec.report.style import Style, plural
@@ -150,6 +152,36 @@ def adopted_text(adopted: AdoptedJob) -> str:
         return f"job {job} is recorded; every request of it is in another job, or answered"
     then = "its answers are taken in" if adopted.job.status.ended else "`batchspec wait` waits for it"
     return f"job {job} is recorded with {plural(adopted.taken, 'request')}; {then}"
+
+
+def carried_text(carried: Carried) -> str:
+    """Return what only the old state knew, and what became of it."""
+    lines = []
+    if carried.answers:
+        lines.append(f"{plural(carried.answers, 'request')} that the provider no longer tells of: carried over")
+    if carried.in_flight:
+        lines.append(f"{plural(carried.in_flight, 'request')} in flight there alone: carried over")
+    if carried.asked:
+        lines.append(f"{plural(carried.asked, 'request')} marked to be sent again: still marked")
+    if carried.left:
+        lines.append(f"{plural(carried.left, 'request')} that only the old state knows the end of: left behind")
+    if carried.found:
+        lines.append(f"{plural(carried.found, 'request')} that the old state did not know: found")
+    return "\n".join(lines) or "the old state and the provider tell the same"
+
+
+def rebuilt_text(rebuilt: Rebuilt, kept: str | None, unreadable: str | None, style: Style) -> str:
+    """Return what a rebuilt state holds, how the old one differed, and where that is now."""
+    lines = [] if rebuilt.carried is None else [carried_text(rebuilt.carried)]
+    if unreadable is not None:
+        sign = style("!", "yellow")
+        lines.append(f"{sign} nothing could be taken from the old state: {safe(unreadable)}")
+        lines.append("  answers that the provider no longer has are in it alone: keep it")
+    running = f", {rebuilt.in_flight:,} of them in flight" if rebuilt.in_flight else ""
+    lines.append(f"{style('Rebuilt', 'bold')}: {plural(rebuilt.jobs, 'job')}{running}.")
+    if kept is not None:
+        lines.append(f"the old state is {safe(kept)}")
+    return "\n".join(lines)
 
 
 def forgettable_text(found: Forgettable, style: Style) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,6 +126,11 @@ _INVARIANTS = (
 def damage(error: StateError) -> StateProblem:
     """Return the problem that stands for a file which cannot be read."""
     return StateProblem(severity=Severity.ERROR, kind="unreadable", summary=error.summary, hint=error.hint or _REBUILD)
+
+
+def damage_of(problems: Iterable[StateProblem]) -> str | None:
+    """Return what keeps a file from being read as a whole, if anything does; what it says may still be wrong."""
+    return next((problem.summary for problem in problems if problem.kind in {"damaged", "unreadable"}), None)
 
 
 def file_problems(path: Path, database: Database) -> Iterator[StateProblem]:
