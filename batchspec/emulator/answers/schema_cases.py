@@ -8,7 +8,7 @@ from typing import Protocol
 
 from batchspec.emulator.answers.schema_denials import containing_bounds, denials, types_of
 from batchspec.emulator.answers.schema_fit import equal, listed, named
-from batchspec.emulator.answers.schema_places import Part, Places, Schema
+from batchspec.emulator.answers.schema_places import Part, Places, Schema, UnusableSchemaError
 from batchspec.emulator.answers.schema_search import Case, Containing, Fact, Unevaluated, Way, Wish, mixed
 
 _PLAIN = frozenset(
@@ -38,6 +38,7 @@ class Cases:
         self._places = places
         self._spending = spending
         self._watchers = count(1)
+        self.trouble = ""
 
     def of(self, wishes: list[Wish], draw: int, *, deep: bool) -> Iterator[Case]:
         """Yield the ways in which the wishes can be met: `deep` down, those that lead no deeper come first."""
@@ -46,7 +47,11 @@ class Cases:
 
     def _opened(self, opened: _Opened, todo: Way, draw: int, *, deep: bool) -> Iterator[Case]:
         opened = opened.copy()
-        if not self._followed(opened, todo):
+        try:
+            if not self._followed(opened, todo):
+                return
+        except UnusableSchemaError as error:
+            self.trouble = str(error)
             return
         if not opened.forks:
             yield opened.case
@@ -127,7 +132,12 @@ class Cases:
                 [_alone(part, one_of, at, watchers) for at, one in enumerate(one_of) if one is not False]
             )
         for name, inner in named(schema, "dependentSchemas").items():
-            opened.forks.append([[Fact("absent", name)], [Fact("required", [name]), wished(inner)]])
+            opened.forks.append(
+                [
+                    [Fact("absent", name)],
+                    [Fact("kinds", frozenset({"object"})), Fact("required", [name]), wished(inner)],
+                ]
+            )
         return found
 
 
@@ -164,7 +174,9 @@ class _Opened:
             case.choices = [choice for choice in given if any(equal(choice, other) for other in among)]
             return bool(case.choices)
         case.facts.append(fact)
-        return fact.keyword not in {"required", "absent"} or not (absent_names(case) & set(required_names(case)))
+        if fact.keyword in {"required", "absent"} and not absent_names(case).isdisjoint(required_names(case)):
+            case.kinds -= {"object"}
+        return bool(case.kinds)
 
 
 def required_names(case: Case) -> list[str]:

@@ -29,12 +29,14 @@ _TURNS = 8
 _TRIES = 60
 _CHARACTERS = 20
 _MOST_JUDGED = 40
+_TROUBLE_STEPS = 200
 _KEYWORDS = {
     "object": frozenset({"properties", "required", "additionalProperties", "minProperties", "patternProperties"}),
     "array": frozenset({"items", "prefixItems", "minItems", "contains"}),
     "fraction": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
 }
 _END = object()
+_CONTAINERS = ("object", "array")
 _ORDER = ("string", "fraction", "integer", "object", "array", "boolean", "null")
 
 _Key = frozenset[tuple[int, str, tuple[str, ...], bool]]
@@ -89,10 +91,11 @@ def _reason(places: Places) -> str:
     told: list[str] = []
 
     def hopeless(part: Part) -> bool:
+        maker = _Maker(places, _BRIEF)
         try:
-            next(_Maker(places, _BRIEF).values([Wish(part)], 0, 0))
+            next(maker.values([Wish(part)], 0, 0))
         except (StopIteration, NothingFits, SearchEnded) as error:
-            told.append(str(error))
+            told.append(maker.trouble or str(error))
             return True
         return False
 
@@ -106,15 +109,17 @@ class _Search(NamedTuple):
     """How far a search goes. A `thrifty` one lets no value hold another that is made for the very same wishes.
 
     Of the values that fit, a smallest one never needs to; but a document in which nothing recurs is a dull one.
+    A `plain` one begins with what leads no deeper, and leaves away what it can.
     """
 
     deepest: int
     steps: int
     thrifty: bool
+    plain: bool = False
 
 
 _BRIEF = _Search(12, 1_000, True)
-_SEARCHES = (_Search(6, 2_000, False), _Search(40, 20_000, True))
+_SEARCHES = (_Search(6, 2_000, False), _Search(12, 6_000, True, True), _Search(40, 20_000, True))
 
 
 class _Maker:
@@ -123,12 +128,19 @@ class _Maker:
     def __init__(self, places: Places, search: _Search) -> None:
         self._deepest = search.deepest
         self._thrifty = search.thrifty
+        self._plain = search.plain
         self._budget = search.steps
         self._judge = Judge(places)
         self._cases = Cases(places, self)
         self._path: list[_Key] = []
         self._vain: dict[_Key, list[Wish]] = {}
         self._cut: float = math.inf
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why the search could not go everywhere: a reference to nowhere, a pattern that cannot be read; or nothing."""
+        return self._trouble or self._cases.trouble
 
     def spend(self, steps: int) -> None:
         """Take from the budget. Raises SearchEnded when there is none left."""
@@ -156,7 +168,7 @@ class _Maker:
         candidates = self._candidates(wishes, draw, depth)
         for candidate in self._on_path(key, candidates):
             self.spend(1)
-            if self.fits(candidate, wishes):
+            if self._is_fit(candidate, wishes):
                 found = True
                 yield candidate
         if not found and self._cut >= len(self._path):
@@ -164,6 +176,15 @@ class _Maker:
             self._vain[key] = wishes
             self._cut = math.inf
         self._cut = min(before, self._cut)
+
+    def _is_fit(self, value: object, wishes: list[Wish]) -> bool:
+        """Tell whether a value is as wished; one that cannot be judged is none."""
+        try:
+            return self.fits(value, wishes)
+        except UnusableSchemaError as error:
+            self._trouble = str(error)
+            self.spend(_TROUBLE_STEPS)
+            return False
 
     def _is_cut(self, key: _Key, depth: int) -> bool:
         """Tell whether the search ends here for a reason that lies above, and note how far above."""
@@ -189,7 +210,7 @@ class _Maker:
 
     def _candidates(self, wishes: list[Wish], draw: int, depth: int) -> Iterator[object]:
         ways: list[Iterator[object]] = []
-        deep = depth > self._deepest // 3
+        deep = self._plain or depth > self._deepest // 3
         for case in islice(self._cases.of(wishes, draw, deep=deep), _MOST_CASES):
             ways.append(self._of_case(case, draw, depth))
             yield from islice(ways[-1], 2)
@@ -203,12 +224,13 @@ class _Maker:
             at = draw % len(case.choices) if case.choices else 0
             yield from case.choices[at:] + case.choices[:at]
             return
-        for kind in _kinds(case, draw):
+        kinds = _kinds(case, draw)
+        for kind in sorted(kinds, key=_CONTAINERS.__contains__) if self._plain else kinds:
             self.spend(1)
             yield from islice(self._of_kind(kind, case, draw, depth), _TRIES)
 
     def _of_kind(self, kind: str, case: Case, draw: int, depth: int) -> Iterator[object]:
-        optional = depth <= self._deepest // 2
+        optional = not self._plain and depth <= self._deepest // 2
         made: Iterable[object]
         if kind == "object":
             made = objects(self, case, draw, depth, optional=optional)
@@ -216,9 +238,12 @@ class _Maker:
             made = arrays(self, case, draw, depth, optional=optional)
         else:
             made = scalars(kind, case, draw)
-        for value in made:
-            self.spend(len(value) // _CHARACTERS if isinstance(value, str) else 0)
-            yield value
+        try:
+            for value in made:
+                self.spend(len(value) // _CHARACTERS if isinstance(value, str) else 0)
+                yield value
+        except (NothingFits, UnusableSchemaError, UnsupportedPatternError) as error:
+            self._trouble = str(error) or self._trouble
 
 
 def _kinds(case: Case, draw: int) -> list[str]:

@@ -12,6 +12,7 @@ from fractions import Fraction
 from batchspec.emulator.answers.pattern_search import found_in
 from batchspec.emulator.answers.patterns import UnsupportedPatternError
 from batchspec.emulator.answers.schema_places import Part, Places, Schema, UnusableSchemaError
+from batchspec.emulator.answers.schema_search import SearchEnded
 
 _DEEPEST = 96
 _MOST_STEPS = 60_000
@@ -41,10 +42,12 @@ class Judge:
         self._steps = _MOST_STEPS
 
     def fits(self, value: object, part: Part, depth: int = 0) -> bool:
-        """Tell whether the value fits. Raises UnusableSchemaError."""
+        """Tell whether the value fits. Raises UnusableSchemaError, SearchEnded."""
         self._steps -= 1
-        if self._steps < 0 or depth > _DEEPEST:
-            raise UnusableSchemaError("it is too deep or too large")
+        if self._steps < 0:
+            raise SearchEnded("the search took too long")
+        if depth > _DEEPEST:
+            raise UnusableSchemaError("it refers to itself without end, or is too deep")
         schema = part.schema
         if not isinstance(schema, Mapping):
             return schema is not False

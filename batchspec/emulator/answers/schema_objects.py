@@ -23,6 +23,7 @@ from batchspec.emulator.answers.schema_search import (
 
 _MOST_MEMBERS = 1_000
 _MOST_NAMES = 8
+_MORE_MEMBERS = 6
 _MOST_PLACINGS = 16
 _NAMES_TO_TRY = 40
 
@@ -36,6 +37,13 @@ def objects(maker: Maker, case: Case, draw: int, depth: int, *, optional: bool) 
         for full in (True, False) if optional else (False,):
             try:
                 yield asked.made(placing, draw, depth, full=full)
+            except NothingFits:
+                continue
+    for more in range(1, _MORE_MEMBERS):
+        asked.least += 1
+        for placing in islice(asked.placings(draw, depth), _MOST_PLACINGS):
+            try:
+                yield asked.made(placing, draw + more, depth, full=False)
             except NothingFits:
                 continue
 
@@ -87,6 +95,8 @@ class _Asked:
         for index, name in enumerate(told):
             if full or len(made) < self.least:
                 self._add(made, name, draw + index, depth)
+        if self.most is not None and self.least > self.most:
+            raise NothingFits("an object has no room for more members")
         if len(made) < self.least:
             self._fill(made, draw, depth)
         return {name: made[name] for name in dict.fromkeys(chain(told, made)) if name in made}
