@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from batchspec.commands.collect import collect
 from batchspec.commands.world import Notes, World
@@ -17,24 +18,34 @@ from batchspec.core.lines import LineError, read_request_lines, request_of_inlin
 from batchspec.core.model import AGENT_PREFIX, BatchJob
 from batchspec.core.outcomes import ResultLineError, read_result_line
 from batchspec.core.ports import Provider
-from batchspec.core.protocol import LOOK_BACK_SECONDS, PROJECT, SHARD, SPEC, age, yielding
+from batchspec.core.protocol import COUNT, LOOK_BACK_SECONDS, PROJECT, SHARD, SPEC, age, yielding
 from batchspec.core.uploads import file_ids, with_marks
+
+_READS = 3
 
 
 class _UnknowableError(Exception):
-    """What a job asks for cannot be known before it has ended."""
+    """What a job asks for cannot be known now: it runs inline, or its input files come cut."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Adoption:
-    """What was adopted: requests by (spec, model). `unknowable` jobs run, and nothing tells yet what they ask for.
+    """What was adopted: requests by (spec, model). `unknowable` jobs hold requests that cannot be told yet.
 
     `left_alone` jobs will never be known.
     """
 
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
-    left_alone: set[str] = field(default_factory=set)
     unknowable: list[str] = field(default_factory=list)
+    left_alone: set[str] = field(default_factory=set)
+    collected: int = 0
+
+
+class Taken(NamedTuple):
+    """What came of one adopted job: how many requests are its own now, and whether its answers were taken in."""
+
+    requests: int
+    collected: bool = False
 
 
 def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Adoption:
@@ -54,14 +65,16 @@ def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Adoption:
     for job in sorted((jobs[job_id] for job_id in unknown), key=age):
         world.stop()
         try:
-            count = adopt_job(job, world, provider, notes)
+            adopted = adopt_job(job, world, provider, notes)
         except _UnknowableError:
             adoption.unknowable.append(job.id)
             continue
-        if count is None:
+        if adopted is None:
             adoption.left_alone.add(job.id)
-        elif count:
-            adoption.requests[job.metadata.get(SPEC, ""), _model_of(job) or ""] += count
+            continue
+        adoption.collected += adopted.collected
+        if adopted.requests:
+            adoption.requests[job.metadata.get(SPEC, ""), _model_of(job) or ""] += adopted.requests
     # Not at every look: it is a wait for the disk, and an earlier time only means to look through more.
     if not adoption.unknowable and (compared is None or now - compared > LOOK_BACK_SECONDS):
         ledger.mark_compared(now)
@@ -111,13 +124,13 @@ def adopt_one(
         ) from None
     if ledger.unknown_jobs([job.id]):
         raise InvalidInputError(f"job {job.id} cannot be adopted", why=notes.lines[-1] if notes.lines else None)
-    return AdoptedJob(job=job, known=False, taken=taken or 0)
+    return AdoptedJob(job=job, known=False, taken=taken.requests if taken else 0)
 
 
 def adopt_job(
     job: BatchJob, world: World, provider: Provider, notes: Notes, *, of_any_maker: bool = False
-) -> int | None:
-    """Record one job that the ledger does not know; return how many of its requests are its own now.
+) -> Taken | None:
+    """Record one job that the ledger does not know.
 
     Returns None for one that cannot be known, and is left alone: also one that does not bear its shard's digest, since
     another program has made it, but for `of_any_maker`.
@@ -153,16 +166,17 @@ def adopt_job(
         adopted = world.ledger.adopt(request, lines(), job, world.clock.now(), over=yielding(job, live))
         world.checkpoint("adopt:after-record")
     if adopted is None:
-        return 0
+        return Taken(0)
     claim, taken = adopted
+    collected = False
     if job.status.ended and not world.ledger.is_contended(claim.id):
         # At once, since a later job may hold the same requests again: those that failed in this one.
-        collect(claim, job, world=world, provider=provider, notes=notes)
+        collected = collect(claim, job, world=world, provider=provider, notes=notes)
     if taken:
         notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {model})")
     if 0 < taken < count and live:
         notes.add(f"job {job.id}: {count - taken:,} of its requests are in other jobs too, or answered: sent twice")
-    return taken
+    return Taken(taken, collected)
 
 
 def _live(world: World) -> list[tuple[Claim, BatchJob]]:
@@ -191,10 +205,13 @@ def _lines_of(
     The requests of an inline job are known again by its answers alone; the answers need it to have ended.
     """
     if job.input_files:
-        for path, file_id in zip(paths, job.input_files, strict=True):
-            provider.download(file_id, path, world.progress)
-            _restore_marks(path, provider)
-        return lambda: _asked(paths, identity)
+        for _ in range(_READS):
+            for path, file_id in zip(paths, job.input_files, strict=True):
+                provider.download(file_id, path, world.progress)
+                _restore_marks(path, provider)
+            if _came_whole(paths, job.metadata.get(COUNT, "")):
+                return lambda: _asked(paths, identity)
+        raise _UnknowableError
     same = next((claim.id for claim, _ in live if claim.shard == shard), None)
     if same is not None:
         return lambda: world.ledger.claim_lines(same)
@@ -217,6 +234,21 @@ def _restore_marks(path: Path, provider: Provider) -> None:
     with path.open("rb") as stream, restored.open("wb") as target:
         target.writelines(with_marks(line, names) for line in stream)
     restored.replace(path)
+
+
+def _came_whole(paths: Sequence[Path], told: str) -> bool:
+    """Tell whether input files hold as many lines as their job's metadata says, each to its end.
+
+    A download that was cut raises nothing where the server names no length; requests of lines that did not come would
+    be sent, and paid for, again.
+    """
+    lines, whole = 0, True
+    for path in paths:
+        with path.open("rb") as stream:
+            for line in stream:
+                lines += 1
+                whole = whole and line.endswith(b"\n")
+    return whole and (not told.isascii() or not told.isdigit() or lines >= int(told))
 
 
 def _asked(paths: Sequence[Path], identity: RequestIdentity) -> Iterator[ClaimLine]:

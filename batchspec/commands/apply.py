@@ -218,9 +218,9 @@ class _Run:
 
 def _unknowable(job_id: str) -> UnresolvedError:
     return UnresolvedError(
-        f"job {job_id} of this project still runs, and this state does not know its requests",
-        why="the requests of an inline job are known again by its answers alone",
-        hint=f"run again when job {job_id} has ended; nothing is sent before",
+        f"job {job_id} of this project was made elsewhere, and its requests cannot be known yet",
+        why="an inline job is known again by its answers alone, when it has ended; or an input file came cut",
+        hint=f"run again, or when job {job_id} has ended; nothing is sent before",
     )
 
 

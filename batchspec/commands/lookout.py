@@ -16,14 +16,19 @@ class Lookout:
         self._provider = provider
         self._left_alone = left_alone
         self._looked_at = world.clock.now()
+        self._seen = False
 
     def others_have_sent(self) -> bool:
-        """Tell whether there is a job of this project that the ledger does not know; asks only after a while."""
+        """Tell whether there is a job of this project that the ledger does not know; asks only after a while.
+
+        Once there is, nothing more may be sent before a refresh has adopted it: any shard may be in it.
+        """
         world = self._world
         now = world.clock.now()
-        if may_send(self._looked_at, now, world.settle_seconds):
-            return False
+        if self._seen or may_send(self._looked_at, now, world.settle_seconds):
+            return self._seen
         listed = self._provider.list_jobs(created_after=self._looked_at - LOOK_BACK_SECONDS)
         ours = [job.id for job in listed if job.metadata.get(PROJECT) == world.ledger.project_id]
         self._looked_at = now
-        return bool(world.ledger.unknown_jobs(ours) - self._left_alone)
+        self._seen = bool(world.ledger.unknown_jobs(ours) - self._left_alone)
+        return self._seen

@@ -32,8 +32,8 @@ _LOOK_AGAIN_SECONDS = 5.0
 class Refresh:
     """What a refresh has done. `unresolved` claims may still turn out to have a job.
 
-    `unknowable` are jobs of this project, made elsewhere, whose requests cannot be known before they have ended;
-    those `left_alone` never will.
+    `unknowable` are jobs of this project, made elsewhere, whose requests cannot be known yet; those `left_alone` never
+    will.
     """
 
     adopted: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -65,6 +65,7 @@ def adopt(world: World, provider: Provider, done: Refresh) -> None:
     if not done.unresolved:
         found = adopt_unknown(world, provider, done.notes)
         done.adopted.update(found.requests)
+        done.collected += found.collected
         done.unknowable = found.unknowable
         done.left_alone = found.left_alone
 
@@ -168,6 +169,10 @@ def _missing(claim: Claim, world: World, provider: Provider, done: Refresh) -> t
     since = max(claim.sending_at or claim.claimed_at, 0 if job is None else job.created_at)
     if job is None or not counts_as_gone(since, world.clock.now(), world.settle_seconds):
         done.notes.add(f"the provider does not know job {claim.job_id} of {claim.spec} (yet, or any more)")
+        return None, None
+    if any(other.id == job.id for other in provider.list_jobs(created_after=job.created_at - LOOK_BACK_SECONDS)):
+        # One word against another: not enough for calling answers lost.
+        done.notes.add(f"the provider lists job {job.id} of {claim.spec} and does not give it; run again")
         return None, None
     if not any(provider.get_file(file) for file in job.input_files):
         _probe_workspace(world, provider)

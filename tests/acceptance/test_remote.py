@@ -142,7 +142,7 @@ def test_a_running_inline_job_that_a_new_state_cannot_know_is_waited_for(tmp_pat
             path.unlink()
         refused = project.run("apply", "--yes")
         assert refused.code == 5
-        assert "still runs" in refused.err
+        assert "cannot be known yet" in refused.err
         assert len(jobs_of(server)) == 1
 
 

@@ -82,24 +82,7 @@ def test_a_signal_ends_the_wait_for_a_lock(scene: Scene) -> None:
     STORY.settled(scene)
 
 
-@pytest.mark.parametrize(
-    "nth",
-    [
-        pytest.param(
-            1,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="shards that were planned before the sleep are sent without a look at what others have sent",
-            ),
-        ),
-        pytest.param(
-            2,
-            marks=pytest.mark.xfail(
-                strict=True, reason="a stale intent is renewed, not left to a look that would find the other's job"
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("nth", [1, 2])
 def test_a_process_that_wakes_up_after_another_machine_has_sent_its_shard_pays_for_nothing_twice(
     tmp_path: Path, scene: Scene, forks: ForkServer, nth: int
 ) -> None:

@@ -92,6 +92,7 @@ class Machine:
     ) -> None:
         self.ledger = SqliteLedger(None, PROJECT)
         self.names = names
+        self.per_shard = len(names)
         self.turn: Callable[[str], None] = lambda _: None
         self.sleeping: Callable[[float], None] = service.pass_time
         self.suspended: Callable[[], None] = lambda: None
@@ -166,9 +167,10 @@ class Machine:
     def _pending(self) -> list[PendingShard]:
         known = self.ledger.recorded([digest(name) for name in self.names])
         names = [name for name in self.names if decide(known.get(digest(name)), 3).sends]
-        if not names:
-            return []
-        return [PendingShard(spec="demo", endpoint=CHAT, model=MODEL, parts=(self._spool.keep(names),))]
+        shards = [names[start : start + self.per_shard] for start in range(0, len(names), self.per_shard)]
+        return [
+            PendingShard(spec="demo", endpoint=CHAT, model=MODEL, parts=(self._spool.keep(shard),)) for shard in shards
+        ]
 
     def apply_until_done(self) -> None:
         """Run `apply` again after every death and every error, as a schedule or a person would."""

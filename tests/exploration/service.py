@@ -153,9 +153,9 @@ class Provider:
         return job
 
     def get_job(self, job_id: str) -> BatchJob | None:
-        if self._call("get_job", "unknown yet") != "well":
-            return None
-        return next((each.job for each in self._service.existing(self._service.now) if each.job.id == job_id), None)
+        way = self._call("get_job", "unknown yet")
+        found = next((each.job for each in self._service.existing(self._service.now) if each.job.id == job_id), None)
+        return None if found is None or (way != "well" and self._service.now <= found.created_at + LAG) else found
 
     def list_jobs(self, created_after: float | None = None) -> Iterator[BatchJob]:
         way = self._call("list", "away", "lagging")

@@ -28,7 +28,6 @@ def world(tmp_path: Path, forks: ForkServer) -> Iterator[World]:
     world.close()
 
 
-@pytest.mark.xfail(strict=True, reason="what adoption has collected does not make an output stale")
 def test_answers_that_came_by_adoption_are_written(world: World) -> None:
     world.break_with(["create answers 402"])
     assert world.run(BERT, *WAIT).code == 1
@@ -38,7 +37,6 @@ def test_answers_that_came_by_adoption_are_written(world: World) -> None:
     assert {line["status"] for line in world.machines[BERT].output("demo")} == {"succeeded"}
 
 
-@pytest.mark.xfail(strict=True, reason="adoption compares neither the shard nor `bspec_n` with the lines it has read")
 def test_a_state_that_was_lost_is_not_misled_by_an_input_file_that_comes_short(world: World) -> None:
     world.edit("add", 0)
     assert world.run(ANNA, *WAIT).code == 0
