@@ -156,6 +156,8 @@ def _migrate(database: Database, path: Path) -> None:
     version = version_of(database, path)
     for number in range(version, VERSION):
         with transaction(database):
+            if version_of(database, path) > number:
+                continue  # somebody else has opened it at the same moment
             for statement in _statements(STEPS[number]):
                 database.execute(statement)
             database.execute(f"PRAGMA user_version = {number + 1}")

@@ -18,6 +18,8 @@ from state_samples import claimed, digest, in_flight, picture
 
 from batchspec.core.errors import AccessError, StateError
 from batchspec.core.outcomes import Outcome, OutcomeKind
+from batchspec.state.backup import back_up
+from batchspec.state.inspection import Inspection
 from batchspec.state.migrations import VERSION
 from batchspec.state.store import SqliteLedger
 
@@ -246,6 +248,23 @@ def test_a_state_that_may_only_be_read_is_read_and_refuses_to_be_written(open_fo
         with pytest.raises(StateError, match="cannot be written") as caught:
             claimed(ledger, "b", shard_name="other")
         assert caught.value.hint
+
+
+def test_a_state_that_may_only_be_read_is_looked_at_checked_and_copied(open_folder: Path) -> None:
+    path = open_folder / "state.db"
+    with SqliteLedger(path) as ledger:
+        claimed(ledger, "a")
+    path.chmod(0o444)
+    copies = open_folder / "copies"
+    copies.mkdir()
+    copies.chmod(0o777)
+    open_folder.chmod(0o555)
+    with unprivileged():
+        with Inspection(path) as inspection:
+            assert len(inspection.claims()) == 1
+            assert [problem.kind for problem in inspection.problems()] == ["readable-by-others"]
+        back_up(path, copies / "copy.db", force=False)
+    assert picture(copies / "copy.db") == picture(path)
 
 
 def test_a_folder_that_may_not_be_written_gets_no_state(open_folder: Path) -> None:
