@@ -15,6 +15,9 @@ from batchspec.core.model import BatchJobStatus, Usage
 
 _PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _LONGEST_MESSAGE = 2000
+_DEEPEST_MESSAGE = 8
+# What a ledger can keep as a whole number.
+_LARGEST_COUNT = 2**63 - 1
 
 
 class OutcomeKind(StrEnum):
@@ -69,19 +72,21 @@ def read_result_line(line: bytes) -> ResultLine:
 def _outcome(response: object, error: object) -> Outcome:
     status, body = None, None
     if isinstance(response, Mapping):
-        code = response.get("status_code")
-        status = code if isinstance(code, int) and not isinstance(code, bool) else None
+        status = _status(response.get("status_code"))
         body = response.get("body")
     if error is None and status is not None and 200 <= status < 300 and isinstance(body, Mapping):
         return Outcome(OutcomeKind.SUCCEEDED, status, encode(body), None, _usage(body))
     problem = _unpacked(error if error is not None else body)
     if status is None and isinstance(problem, Mapping):
-        raw = problem.get("raw_status_code", problem.get("status_code", problem.get("status")))
-        status = raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+        status = _status(problem.get("raw_status_code", problem.get("status_code", problem.get("status"))))
     # A success without a body says nothing of the request: like a failure of the server, it may pass.
     passing = status is None or status in _PASSING_STATUSES or status >= 500 or 200 <= status < 300
     kind = OutcomeKind.FAILED_PASSING if passing else OutcomeKind.FAILED
     return Outcome(kind, status, None, message_of(problem) or "the provider gave no reason")
+
+
+def _status(value: object) -> int | None:
+    return value if isinstance(value, int) and 100 <= value <= 999 else None
 
 
 def _unpacked(value: object) -> object:
@@ -94,15 +99,17 @@ def _unpacked(value: object) -> object:
     return value
 
 
-def message_of(problem: object) -> str | None:
-    """Return the words of an error that may be an object, nested objects, or a bare string."""
+def message_of(problem: object, depth: int = _DEEPEST_MESSAGE) -> str | None:
+    """Return the words of an error that may be an object, objects in objects down to a depth, or a bare string."""
     if isinstance(problem, Mapping):
-        for key in ("message", "detail", "error", "msg"):
+        for key in ("message", "detail", "error", "msg") if depth else ():
             if problem.get(key) is not None:
-                return message_of(problem[key])
+                return message_of(problem[key], depth - 1)
         return encode(problem).decode("utf-8")[:_LONGEST_MESSAGE]
     if isinstance(problem, list):
-        return "; ".join(filter(None, (message_of(item) for item in problem))) or None
+        if not depth:
+            return None
+        return "; ".join(filter(None, (message_of(item, depth - 1) for item in problem)))[:_LONGEST_MESSAGE] or None
     return None if problem is None else str(problem)[:_LONGEST_MESSAGE]
 
 
@@ -128,4 +135,4 @@ def _usage(body: Mapping[object, object]) -> Usage | None:
     if not isinstance(usage, Mapping):
         return None
     counts = (usage.get(key) for key in Usage._fields)
-    return Usage(*(count if isinstance(count, int) else 0 for count in counts))
+    return Usage(*(count if isinstance(count, int) and 0 <= count <= _LARGEST_COUNT else 0 for count in counts))

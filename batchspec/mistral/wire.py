@@ -19,6 +19,9 @@ T = TypeVar("T")
 _HINT = "this version may be too old for the provider's API, or MISTRAL_BASE_URL names something else"
 
 
+_LARGEST = 2**53
+_LAST_MOMENT = 253_402_300_799
+"""The end of the year 9999."""
 _IDENTIFIER = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:~-]{1,200}", re.ASCII)
 
 
@@ -75,9 +78,9 @@ def read_job(value: object) -> BatchJob:
         output_file=fields.optional_identifier("output_file"),
         error_file=fields.optional_identifier("error_file"),
         errors=_errors(fields),
-        created_at=fields.integer("created_at") or 0,
-        started_at=fields.integer("started_at"),
-        completed_at=fields.integer("completed_at"),
+        created_at=fields.moment("created_at") or 0,
+        started_at=fields.moment("started_at"),
+        completed_at=fields.moment("completed_at"),
         total_requests=fields.integer("total_requests") or 0,
         completed_requests=fields.integer("completed_requests") or 0,
         succeeded_requests=fields.integer("succeeded_requests") or 0,
@@ -98,7 +101,7 @@ def read_file(value: object) -> RemoteFile:
         filename=fields.text("filename") or "",
         size=fields.integer("bytes"),
         lines=fields.integer("num_lines"),
-        created_at=fields.integer("created_at"),
+        created_at=fields.moment("created_at"),
         purpose=fields.text("purpose"),
     )
 
@@ -177,6 +180,9 @@ class _Fields:
     def integer(self, name: str) -> int | None:
         return self._typed(name, "a whole number", _integer)
 
+    def moment(self, name: str) -> int | None:
+        return self._typed(name, "a time in seconds", _moment)
+
     def texts(self, name: str) -> tuple[str, ...]:
         items = self.items(name) or ()
         found = tuple(item for item in items if isinstance(item, str))
@@ -201,8 +207,13 @@ class _Fields:
 
 
 def _integer(value: object) -> int | None:
-    if isinstance(value, bool):
+    """Return a number that is whole and that a double holds exactly, which any count is."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
         return None
-    if isinstance(value, int):
-        return value
-    return int(value) if isinstance(value, float) and value.is_integer() else None
+    return int(value) if value == int(value) else None
+
+
+def _moment(value: object) -> int | None:
+    """Return a time in seconds that a calendar has."""
+    seconds = _integer(value)
+    return seconds if seconds is not None and 0 <= seconds <= _LAST_MOMENT else None
