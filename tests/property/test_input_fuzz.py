@@ -19,6 +19,7 @@ from batchspec.mistral.wire import read_file, read_job, read_page
 from batchspec.project.files import RootedFiles
 from batchspec.project.settings import load_settings
 from batchspec.report.diagnostics import render_diagnostics
+from batchspec.report.safe_text import safe
 
 LARGEST = 2**63 - 1
 """What SQLite keeps as an integer."""
@@ -106,7 +107,7 @@ def test_any_line_of_a_result_file_is_read_or_refused(line: bytes) -> None:
 def said_in_words(error: BatchspecError) -> None:
     """One line that a terminal can show, and a way to mend it, be it that of each finding."""
     assert error.hint
-    assert error.summary.isprintable()
+    assert error.summary == safe(error.summary)
     if isinstance(error, InvalidInputError):
         assert render_diagnostics(error.diagnostics, colour=False)
 
