@@ -119,7 +119,7 @@ class _Search(NamedTuple):
 
 
 _BRIEF = _Search(12, 1_000, True)
-_SEARCHES = (_Search(6, 2_000, False), _Search(12, 6_000, True, True), _Search(40, 20_000, True))
+_SEARCHES = (_Search(6, 2_000, False), _Search(12, 6_000, True, True), _Search(40, 30_000, True))
 
 
 class _Maker:
@@ -237,7 +237,7 @@ class _Maker:
         elif kind == "array":
             made = arrays(self, case, draw, depth, optional=optional)
         else:
-            made = scalars(kind, case, draw)
+            made = scalars(self, kind, case, draw)
         try:
             for value in made:
                 self.spend(len(value) // _CHARACTERS if isinstance(value, str) else 0)

@@ -10,7 +10,7 @@ from string import ascii_lowercase, digits
 
 from batchspec.emulator.answers.pattern_texts import blended, looked_for, texts
 from batchspec.emulator.answers.schema_fit import is_multiple, matches
-from batchspec.emulator.answers.schema_search import Case, mixed
+from batchspec.emulator.answers.schema_search import Case, Maker, mixed
 
 _WORD = "emulated"
 _LONGEST = 100_000
@@ -38,10 +38,10 @@ _FORMATS = {
 }
 
 
-def scalars(kind: str, case: Case, draw: int) -> Iterator[object]:
-    """Yield candidates of a kind that is no object and no array."""
+def scalars(maker: Maker, kind: str, case: Case, draw: int) -> Iterator[object]:
+    """Yield candidates of a kind that is no object and no array. Every text tried after a pattern is paid for."""
     if kind == "string":
-        yield from _texts(case, draw)
+        yield from _texts(maker, case, draw)
     elif kind == "integer":
         yield from _whole_numbers(case, draw)
     elif kind == "fraction":
@@ -53,7 +53,7 @@ def scalars(kind: str, case: Case, draw: int) -> Iterator[object]:
         yield None
 
 
-def _texts(case: Case, draw: int) -> Iterator[str]:
+def _texts(maker: Maker, case: Case, draw: int) -> Iterator[str]:
     least, most = case.least("minLength"), case.most("maxLength")
     patterns = [fact.value for fact in case.of("pattern") if isinstance(fact.value, str)]
     others = [fact.value for fact in case.of("notPattern") if isinstance(fact.value, str)]
@@ -65,6 +65,7 @@ def _texts(case: Case, draw: int) -> Iterator[str]:
         sought = chain(_from_patterns(patterns, draw, least, most), _joined(patterns, draw, least, most))
         made = islice(sought, _MOST_TEXTS)
     for text in made:
+        maker.spend(len(patterns) + len(others))
         if len(text) < least or (most is not None and len(text) > most):
             continue
         if all(matches(pattern, text) for pattern in patterns) and not any(matches(other, text) for other in others):
