@@ -38,9 +38,9 @@ _MEANINGS: Mapping[ExitCode, str] = {
     ExitCode.NOT_APPROVED: "Declined, or an approval is needed and nobody can be asked: give `--yes`.",
     ExitCode.LIMIT: "A limit was met, or an input has come out empty that was not. Nothing was sent.",
     ExitCode.STILL_RUNNING: "The wait ran out and jobs are still running.",
-    ExitCode.HANGUP: "Ended by SIGHUP. What was in hand was finished and recorded.",
-    ExitCode.INTERRUPTED: "Ended by SIGINT (Ctrl-C). What was in hand was finished and recorded.",
-    ExitCode.TERMINATED: "Ended by SIGTERM. What was in hand was finished and recorded.",
+    ExitCode.HANGUP: "Ended by SIGHUP. What was in hand was finished, if that took at most 4 s.",
+    ExitCode.INTERRUPTED: "Ended by SIGINT (Ctrl-C). What was in hand was finished, if that took at most 4 s.",
+    ExitCode.TERMINATED: "Ended by SIGTERM. What was in hand was finished, if that took at most 4 s.",
 }
 
 

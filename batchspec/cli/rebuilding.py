@@ -38,7 +38,7 @@ def rebuild_state(run: Run, project: wiring.Project, options: Options, *, drop_m
     state = project.state
     with ExitStack() as stack:
         wiring.keep_out_of_git(project)
-        stack.enter_context(state_lock(state, "state rebuild", options.lock_timeout))
+        stack.enter_context(state_lock(state, "state rebuild", options.lock_timeout, run.interrupts.stop))
         exists = state.exists()
         unreadable = why_unreadable(state) if exists else None
         settings = replace(project.settings, project_id=project.settings.project_id or _recorded_id(state, exists))

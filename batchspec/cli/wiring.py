@@ -136,7 +136,9 @@ def open_world(
     with ExitStack() as stack:
         progress = console.progress()
         stack.callback(progress.finish)
-        locked = (writes or refreshes) and _lock(stack, project, command, options, console, state_lock, needed=writes)
+        locked = (writes or refreshes) and _lock(
+            stack, project, command, options, console, interrupts, state_lock, needed=writes
+        )
         provider: Provider | None = None
         if refreshes and locked:
             provider = _provider(stack, project, options, console, interrupts, progress.note, needed=needs_provider)
@@ -174,7 +176,8 @@ def _lock(
     command: str,
     options: Options,
     console: Console,
-    state_lock: Callable[[Path, str, float], AbstractContextManager[None]],
+    interrupts: Interrupts,
+    state_lock: Callable[[Path, str, float, Callable[[], None]], AbstractContextManager[None]],
     *,
     needed: bool,
 ) -> bool:
@@ -183,7 +186,7 @@ def _lock(
         return False
     keep_out_of_git(project)
     try:
-        stack.enter_context(state_lock(project.state, command, options.lock_timeout))
+        stack.enter_context(state_lock(project.state, command, options.lock_timeout, interrupts.stop))
     except LockedError as error:
         if needed:
             raise

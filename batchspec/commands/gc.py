@@ -78,8 +78,8 @@ def collect_garbage(
     deleted = 0
     for job in found.jobs:
         world.stop()
-        ledger.mark_deleted(job, world.clock.now(), record=True)
         world.checkpoint("gc:before-delete")
         there = provider.delete_job(job)
+        ledger.mark_deleted(job, world.clock.now(), record=True)
         deleted, missing = deleted + there, missing + (not there)
     return Collected(files=gone, jobs=deleted, missing=missing)

@@ -86,8 +86,11 @@ class Jobs(Tables):
             self._database.conn.execute(f"UPDATE job SET {column} = ? WHERE id = ?", [now, job_id])
 
     def known_job_ids(self, most: int) -> Sequence[str]:
-        """Return the ids of the jobs recorded last, but for those that were deleted."""
-        sql = "SELECT id FROM job WHERE deleted_at IS NULL ORDER BY claim_id DESC LIMIT ?"
+        """Return the ids of the jobs recorded last, but for those that were deleted.
+
+        Those that still have their files come first: of the others one may be gone, where its deletion was cut short.
+        """
+        sql = "SELECT id FROM job WHERE deleted_at IS NULL ORDER BY files_deleted_at IS NOT NULL, claim_id DESC LIMIT ?"
         return [str(row[0]) for row in self._rows(sql, [most])]
 
     def find_file(self, sha256: str) -> RemoteFile | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,18 +15,26 @@ from batchspec.core.errors import LockedError, StateError
 
 
 @contextmanager
-def state_lock(state: Path, command: str, timeout: float = 0.0) -> Iterator[None]:
+def state_lock(
+    state: Path, command: str, timeout: float = 0.0, stop: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Hold the state for a command that writes, waiting up to `timeout` seconds for whoever holds it.
 
-    Raises LockedError, which says who holds it, since when and doing what.
+    `stop` is called while it waits, and raises to end that. Raises LockedError, which says who holds it, since when and
+    doing what.
     """
+
+    def told_to_stop() -> bool:
+        stop()
+        return False
+
     path = state.with_name(state.name + ".lock")
     holder = state.with_name(state.name + ".holder.json")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A lock that is only a file would outlive a killed process.
         lock = FileLock(path, mode=0o600, fallback_to_soft=False)
-        lock.acquire(timeout=timeout)
+        lock.acquire(timeout=timeout, cancel_check=told_to_stop)
     except Timeout:
         raise LockedError(
             f"the state is in use{_described(holder)}",

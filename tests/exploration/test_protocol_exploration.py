@@ -148,6 +148,7 @@ def _copy(bounds: Bounds) -> Bounds:
 
 def test_one_machine_pays_once_under_a_fault_and_a_death(tmp_path: Path, spec: LoadedSpec) -> None:
     schedules, verdict = one_machine(tmp_path, spec, Bounds(faults=1, crashes=1))
+    print(f"one machine: {schedules:,} schedules")
     assert schedules > 200
     assert set(verdict.paid) == {1}, verdict.paid
 
@@ -185,6 +186,7 @@ def test_two_machines_with_a_fault_a_death_or_more_switches(tmp_path: Path, spec
 
 def test_a_machine_that_wakes_after_its_claim_was_given_up_pays_nothing_twice(tmp_path: Path, spec: LoadedSpec) -> None:
     schedules, verdict = sleeper(tmp_path, spec, Bounds(suspensions=1, faults=1))
+    print(f"a sleeper: {schedules:,} schedules")
     assert schedules > 100
     assert set(verdict.paid) == {1}, verdict.paid
 
