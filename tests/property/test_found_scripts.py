@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,16 @@ def test_an_output_follows_its_rows_also_in_order_and_in_what_no_template_reads(
     assert world.run(ANNA, *WAIT).code == 0
     written = [line["row"] for line in world.machines[ANNA].output("demo")]
     assert written == [row._asdict() for row in world.spec.rows]
+
+
+@pytest.mark.xfail(strict=True, reason="a claim adopted with fewer lines than its job had stands for the shard")
+def test_an_inline_job_that_expired_does_not_hide_what_its_second_try_asked_for(world: World) -> None:
+    world.spec = replace(world.spec, submit="inline", per_job=1000)
+    world.restart("stalled")
+    assert world.run(ANNA, *APPLY).code == 0
+    world.restart("expiring")
+    world.restart("quick")
+    assert world.run(ANNA, *WAIT).code == 0
+    # It dies when it has the job that has no answers on record, and has not collected it.
+    world.run(BERT, *WAIT, step="adopt:after-record")
+    world.final()

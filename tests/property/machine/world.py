@@ -102,9 +102,12 @@ class World:
         self.say(f"the provider is {mode}")
         self._server.stop()
         self._serve(mode)
+        if mode == "expiring":
+            while any(job.completed_at is None for job in self.oracle.jobs()):
+                time.sleep(0.01)
 
-    def run(self, which: int, *arguments: str, step: int | None = None, pull: bool = True) -> Ended:
-        """Run a command on a machine and wait for its end; with `step`, it dies there."""
+    def run(self, which: int, *arguments: str, step: int | str | None = None, pull: bool = True) -> Ended:
+        """Run a command on a machine and wait for its end; with `step`, a number or a name, it dies there."""
         machine = self.machines[which]
         if pull or not machine.specs:
             machine.pull([self.spec])
@@ -120,7 +123,7 @@ class World:
         for command, run in runs:
             self._end(command, run)
 
-    def _begin(self, machine: Machine, arguments: Sequence[str], step: int | None) -> tuple[Command, ForkedRun]:
+    def _begin(self, machine: Machine, arguments: Sequence[str], step: int | str | None) -> tuple[Command, ForkedRun]:
         command = machine.prepare(tuple(arguments), unseen(self._faults, LAG))
         self.commands[command.number] = command
         where = {} if step is None else {"BATCHSPEC_CRASH_AT": str(step)}
