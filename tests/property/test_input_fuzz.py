@@ -93,7 +93,7 @@ def judge_line(line: bytes) -> None:
         json.loads(outcome.body)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(LINES)
 @example(nested(900, "error"))
 @example(nested(1000, "message"))
@@ -127,7 +127,7 @@ def judge_answer(value: object) -> None:
 JOB = st.dictionaries(NAMES, JSON, max_size=6).map(lambda fields: {"id": "j", "status": "SUCCESS"} | fields)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(JOB | JSON)
 @example({"id": "j", "total_requests": 2**63})
 @example({"id": "j", "created_at": 10**15})
@@ -184,7 +184,7 @@ def judge_settings(content: str) -> None:
             said_in_words(error)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TOML | st.text(max_size=60))
 def test_any_settings_are_read_or_refused(content: str) -> None:
     judge_settings(content)
