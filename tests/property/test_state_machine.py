@@ -133,7 +133,7 @@ def _settings(examples: int, steps: int, **more: Any) -> settings:
 
 
 def test_whatever_happens_nothing_is_paid_for_twice_and_nothing_is_lost(machine: type[Machine]) -> None:
-    run_state_machine_as_test(machine, settings=_settings(8, 8, derandomize=True))
+    run_state_machine_as_test(machine, settings=_settings(6, 8, derandomize=True))
 
 
 @pytest.mark.slow
