@@ -12,6 +12,7 @@ import click
 from batchspec import __version__
 from batchspec.cli.console import Console
 from batchspec.cli.converging import apply, plan, status, wait
+from batchspec.cli.examining import doctor
 from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.offline import emulator, init, render, results, schema, validate
 from batchspec.cli.options import shared
@@ -91,6 +92,7 @@ for _command in (
     jobs,
     gc,
     state,
+    doctor,
     schema,
     emulator,
 ):

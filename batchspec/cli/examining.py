@@ -1,0 +1,104 @@
+"""The command that looks at everything around a project: doctor."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batchspec import __version__
+from batchspec.cli.options import JSON, shared
+from batchspec.cli.running import Run
+from batchspec.core.errors import ExitCode, LockedError
+
+if TYPE_CHECKING:
+    from batchspec.cli.wiring import Project
+    from batchspec.commands.doctor import Surroundings
+    from batchspec.commands.inspect import Checked
+    from batchspec.core.ports import Provider
+
+
+@click.command()
+@JSON
+@shared
+@click.pass_obj
+def doctor(run: Run, /, as_json: bool, **own: Any) -> int:
+    """Look at key, provider, state, disk and lock.
+
+    Says of each what is to be done, and what cannot be promised. Changes nothing. Ends with exit code 1 where something
+    must be mended.
+
+    \b
+    batchspec doctor
+    """
+    from batchspec.cli import wiring
+    from batchspec.commands.doctor import Grade, examine
+    from batchspec.report.doctor import examined_document, examined_text
+
+    options = run.options(own, as_json=as_json)
+    project = wiring.open_settings(options)
+    console = run.console
+    console.root = project.root
+    with ExitStack() as stack:
+
+        def connect() -> Provider | None:
+            if options.provider != "emulator" and not console.environ.get("MISTRAL_API_KEY", "").strip():
+                return None
+            return stack.enter_context(wiring.open_provider(project, options, console, run.interrupts))
+
+        findings = examine(
+            _surroundings(project),
+            connect=connect,
+            check_state=lambda provider: _checked(run, project, provider),
+        )
+    if as_json:
+        console.document(examined_document(findings))
+    else:
+        console.out(examined_text(findings, console.out_style()))
+    return ExitCode.ERROR if any(finding.grade is Grade.ERROR for finding in findings) else ExitCode.DONE
+
+
+def _checked(run: Run, project: Project, provider: Provider | None) -> Checked:
+    from batchspec.commands.inspect import check
+    from batchspec.state.inspection import Inspection
+
+    with Inspection(project.state) as inspection:
+        return check(run.console.relative(str(project.state)), inspection, provider, run.interrupts.stop)
+
+
+def _surroundings(project: Project) -> Surroundings:
+    from batchspec.commands.doctor import Surroundings
+
+    return Surroundings(
+        version=__version__,
+        python=platform.python_version(),
+        root=str(project.root),
+        declared_id=project.settings.project_id,
+        state=str(project.state),
+        state_exists=project.state.exists(),
+        free_bytes=shutil.disk_usage(_existing(project.state.parent)).free,
+        holder=_holder(project.state),
+    )
+
+
+def _holder(state: Path) -> str | None:
+    """Say who holds the state's lock, if anybody does."""
+    from batchspec.state.lock import state_lock
+
+    if not state.exists():
+        return None
+    try:
+        with state_lock(state, "doctor"):
+            return None
+    except LockedError as error:
+        return error.summary
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path

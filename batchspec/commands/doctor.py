@@ -1,0 +1,159 @@
+"""`doctor`: whether everything around a project is as it must be, and what no program can promise here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from batchspec.commands.inspect import Checked
+from batchspec.core.errors import BatchspecError
+from batchspec.core.inspection import Severity
+from batchspec.core.ports import Provider
+
+_LITTLE_SPACE = 1_000_000_000
+
+
+class Grade(StrEnum):
+    """What is to be thought of a finding. A limit is no fault, and always told."""
+
+    OK = "ok"
+    NOTICE = "notice"
+    ERROR = "error"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at: `hint` says what to do, where there is anything to do."""
+
+    grade: Grade
+    subject: str
+    summary: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the command line knows of the project: versions, the id in batchspec.toml, free bytes, the lock's holder."""
+
+    version: str
+    python: str
+    root: str
+    declared_id: str | None
+    state: str
+    state_exists: bool
+    free_bytes: int
+    holder: str | None
+
+
+LIMITS = (
+    Finding(
+        grade=Grade.LIMIT,
+        subject="two machines",
+        summary="two machines with states of their own that send the same within the same moments may both pay for it;"
+        " the younger job is cancelled as soon as it is seen",
+        hint="let one machine, or one CI job at a time (a concurrency group), apply a project",
+    ),
+    Finding(
+        grade=Grade.LIMIT,
+        subject="late effects",
+        summary="a creation that takes effect after the settle time makes a second job; the younger is cancelled",
+        hint="BATCHSPEC_SETTLE_SECONDS must exceed the provider's latest effect and its list's lag",
+    ),
+    Finding(
+        grade=Grade.LIMIT,
+        subject="expiry",
+        summary="the provider keeps result files for a limited time; what was not collected by then is lost",
+        hint="run `batchspec status` on a schedule while jobs run",
+    ),
+)
+
+
+def examine(
+    about: Surroundings,
+    *,
+    connect: Callable[[], Provider | None],
+    check_state: Callable[[Provider | None], Checked],
+) -> tuple[Finding, ...]:
+    """Return everything that was found, the worst included; `connect` returns None where there is no key.
+
+    `check_state` looks at the state, with a provider also at where it differs from that. Nothing is raised that a
+    finding can say.
+    """
+    findings = [*_project(about)]
+    provider: Provider | None = None
+    try:
+        provider = connect()
+        findings.append(_reached(provider))
+    except BatchspecError as error:
+        findings.append(_failed("provider", error))
+        provider = None
+    findings += _state(about, provider, check_state)
+    return (*findings, *LIMITS)
+
+
+def _project(about: Surroundings) -> Iterator[Finding]:
+    yield Finding(grade=Grade.OK, subject="versions", summary=f"batchspec {about.version} on Python {about.python}")
+    if about.declared_id is None:
+        yield Finding(
+            grade=Grade.NOTICE,
+            subject="project",
+            summary=f"{about.root} has no `id` in batchspec.toml",
+            hint="another machine, or a new state, finds this project's jobs by it; `batchspec init` shows how",
+        )
+    else:
+        yield Finding(grade=Grade.OK, subject="project", summary=f"{about.root}, {about.declared_id}")
+    if about.free_bytes < _LITTLE_SPACE:
+        yield Finding(
+            grade=Grade.NOTICE,
+            subject="disk",
+            summary=f"{about.free_bytes / 1e6:,.0f} MB are free beside the state",
+            hint="batch files, downloads and answers need room; nothing is sent when they do not fit",
+        )
+    else:
+        yield Finding(
+            grade=Grade.OK, subject="disk", summary=f"{about.free_bytes / 1e9:,.0f} GB are free beside the state"
+        )
+    if about.holder is not None:
+        yield Finding(grade=Grade.NOTICE, subject="lock", summary=about.holder, hint="wait for it, or --lock-timeout")
+
+
+def _reached(provider: Provider | None) -> Finding:
+    if provider is None:
+        return Finding(
+            grade=Grade.NOTICE,
+            subject="key",
+            summary="MISTRAL_API_KEY is not set: plans are made from recorded state, and nothing can be sent",
+            hint="set it in the environment; it is never an option, in a file or in the state",
+        )
+    newest = next(iter(provider.list_jobs()), None)
+    told = "no job yet" if newest is None else "jobs are listed"
+    return Finding(grade=Grade.OK, subject="provider", summary=f"the key is accepted; {told}")
+
+
+def _failed(subject: str, error: BatchspecError) -> Finding:
+    why = f" ({error.why})" if error.why else ""
+    return Finding(grade=Grade.ERROR, subject=subject, summary=f"{error.summary}{why}", hint=error.hint)
+
+
+def _state(
+    about: Surroundings, provider: Provider | None, check_state: Callable[[Provider | None], Checked]
+) -> Iterator[Finding]:
+    if not about.state_exists:
+        yield Finding(
+            grade=Grade.OK, subject="state", summary=f"{about.state} is not there yet; the first apply makes it"
+        )
+        return
+    try:
+        checked = check_state(provider)
+    except BatchspecError as error:
+        yield _failed("state", error)
+        return
+    if not checked.problems:
+        compared = "agrees with the provider" if checked.compared else "was not compared with the provider"
+        holds = f", holds {checked.facts.rows.get('request', 0):,} requests" if checked.facts else ""
+        yield Finding(grade=Grade.OK, subject="state", summary=f"{about.state} is sound{holds}, and {compared}")
+    for problem in checked.problems:
+        grade = Grade.ERROR if problem.severity is Severity.ERROR else Grade.NOTICE
+        yield Finding(grade=grade, subject="state", summary=problem.summary, hint=problem.hint)
