@@ -19,7 +19,7 @@ from batchspec.core.errors import AccessError, InvalidInputError, LockedError
 from batchspec.core.ports import Provider
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
 from batchspec.inputs import open_rows
-from batchspec.project.atomic import write_atomically
+from batchspec.project.atomic import write_atomically, write_new
 from batchspec.project.files import RootedFiles
 from batchspec.project.packaged import packaged_schema
 from batchspec.project.root import find_root
@@ -207,9 +207,8 @@ def keep_out_of_git(project: Project) -> None:
     project.home.mkdir(mode=0o700, exist_ok=True)
     ignore = project.home / ".gitignore"
     if not ignore.exists():
-        ignore.write_text(
-            "# batchspec's state, results on their way in, and logs: never committed\n*\n", encoding="utf-8"
-        )
+        text = b"# batchspec's state, results on their way in, and logs: never committed\n*\n"
+        write_new(ignore, text, root=project.home)
 
 
 def _provider(

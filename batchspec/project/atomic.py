@@ -39,7 +39,7 @@ def write_atomically(path: Path, mode: int = 0o600, *, root: Path | None = None)
         _clear_abandoned(target.parent)
         descriptor, temporary = _temporary(target.parent)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with _file_of(descriptor) as stream:
             with _system_refusals(path, only=_DISK_TROUBLE):
                 yield stream
             with _system_refusals(path):
@@ -74,7 +74,7 @@ def write_new(path: Path, data: bytes, *, root: Path, mode: int = 0o666) -> bool
         _make_folders(path.parent, mode=0o777)
         descriptor, temporary = _temporary(path.parent)
         try:
-            with os.fdopen(descriptor, "wb") as stream:
+            with _file_of(descriptor) as stream:
                 stream.write(data)
                 stream.flush()
                 temporary.chmod(mode & ~_umask())
@@ -113,6 +113,17 @@ def _temporary(folder: Path) -> tuple[int, Path]:
             return descriptor, Path(name)
         # Before it was locked, somebody else has taken it for abandoned.
         os.close(descriptor)
+
+
+@contextmanager
+def _file_of(descriptor: int) -> Iterator[BinaryIO]:
+    stream = os.fdopen(descriptor, "wb")
+    try:
+        yield stream
+    finally:
+        # What counts was flushed before; what a full disk has refused is refused again here, and is no news.
+        with suppress(OSError):
+            stream.close()
 
 
 def _clear_abandoned(folder: Path) -> None:
