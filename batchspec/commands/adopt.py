@@ -212,7 +212,9 @@ def _lines_of(
             if _came_whole(paths, job.metadata.get(COUNT, "")):
                 return lambda: _asked(paths, identity)
         raise _UnknowableError
-    same = next((claim.id for claim, _ in live if claim.shard == shard), None)
+    told = job.metadata.get(COUNT)
+    # Of an adopted inline job only what was answered is known, which may be nothing.
+    same = next((claim.id for claim, _ in live if claim.shard == shard and str(claim.requests) == told), None)
     if same is not None:
         return lambda: world.ledger.claim_lines(same)
     if not job.status.ended:

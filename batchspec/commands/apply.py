@@ -100,6 +100,7 @@ class _Run:
         self._done = Refresh()
         self._jobs = self._requests = 0
         self._redeclared = False
+        self._rows_digests: Mapping[str, str] = {}
         self._stands = Plan(specs=())
         self._deadline = None if options.wait_seconds is None else world.clock.now() + options.wait_seconds
         self.inputs_changed = False
@@ -122,6 +123,7 @@ class _Run:
                 adopted=self._done.adopted,
                 refreshed=True,
             )
+            self._rows_digests = {each.plan.name: each.rows_digest for each in planned}
             self._check_limits(plan)
             if plan.changes and self._done.unknowable:
                 raise _unknowable(self._done.unknowable[0])
@@ -166,7 +168,11 @@ class _Run:
         """Write what there is to write, and return the whole."""
         world = self._world
         stale = [
-            each for each in self._specs if self._done.collected or self._redeclared or not is_current(each, world)
+            each
+            for each in self._specs
+            if self._done.collected
+            or self._redeclared
+            or not is_current(each, self._rows_digests[each.spec.name], world)
         ]
         jobs = world.ledger.jobs_of(list(self._by_name))
         status = Status(plan=self._stands, jobs=tuple(jobs), notes=tuple(self._done.notes.lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -9,6 +10,7 @@ from itertools import islice
 from batchspec.commands.findings import Findings
 from batchspec.commands.loading import LoadedSpec
 from batchspec.core.diagnostics import Diagnostic, Location, Severity
+from batchspec.core.json_text import encode
 from batchspec.core.ports import Progress, Scratch
 from batchspec.core.rendering import RenderedRow
 
@@ -24,6 +26,22 @@ class DesiredChunk:
 
     rows: list[RenderedRow]
     repeated: set[int]
+
+
+class RowsDigest:
+    """What an output is made of beside the answers: the rows as they are, in their order, and what each asks for."""
+
+    def __init__(self) -> None:
+        self._state = hashlib.blake2b(digest_size=16)
+
+    def add(self, rows: Iterable[RenderedRow]) -> None:
+        """Go on with these rows."""
+        for row in rows:
+            self._state.update(b"%s\0%s\0%s\n" % (encode(row.custom_id), encode(row.row.values), row.digest))
+
+    def told(self) -> str:
+        """Return the digest of all rows so far in hexadecimal."""
+        return self._state.hexdigest()
 
 
 def rendered_chunks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from batchspec.commands.desired import DesiredChunk, Stop, desired_chunks
+from batchspec.commands.desired import DesiredChunk, RowsDigest, Stop, desired_chunks
 from batchspec.commands.findings import Findings
 from batchspec.commands.loading import LoadedSpec
 from batchspec.core.canonical import RequestIdentity
@@ -24,11 +24,12 @@ Adopted = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSpec:
-    """A plan of one spec, with what applying it needs: its shards, and whether what it declares has changed."""
+    """A plan of one spec, with what applying it needs: its shards, whether what it declares has changed, its rows."""
 
     plan: SpecPlan
     shards: tuple[PendingShard, ...]
     redeclare: bool
+    rows_digest: str
 
 
 def make_plan(
@@ -96,6 +97,7 @@ class _SpecPlanner:
         self._still_declared = 0
         self._changed = self._models_before != frozenset(spec.models)
         self._rows = 0
+        self._rows_digest = RowsDigest()
         self._shards: list[PendingShard] = []
         inline = spec.submit is Submit.INLINE
         limits = inline_limits(spec.limits) if inline else spec.limits
@@ -104,6 +106,7 @@ class _SpecPlanner:
     def add(self, chunk: DesiredChunk) -> None:
         """Decide about a chunk's requests, and put the lines that are to be sent into their shards."""
         self._rows += len(chunk.rows)
+        self._rows_digest.add(chunk.rows)
         fresh = [row for index, row in enumerate(chunk.rows) if index not in chunk.repeated]
         needs = _Needs()
         for model, variant in self._variants.items():
@@ -181,7 +184,12 @@ class _SpecPlanner:
             variants=tuple(self._variants.values()),
             emptied=self._declared_before > 0 and self._rows == 0,
         )
-        return PlannedSpec(plan=plan, shards=tuple(self._shards), redeclare=self._changed or removed > 0)
+        return PlannedSpec(
+            plan=plan,
+            shards=tuple(self._shards),
+            redeclare=self._changed or removed > 0,
+            rows_digest=self._rows_digest.told(),
+        )
 
 
 def _to_send(digests: Sequence[RequestDigest], actions: Sequence[Action]) -> list[RequestDigest]:

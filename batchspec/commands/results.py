@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from batchspec.commands.desired import rendered_chunks
+from batchspec.commands.desired import RowsDigest, rendered_chunks
 from batchspec.commands.findings import Findings
 from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.world import World
@@ -33,10 +33,11 @@ _WITHOUT_ANSWER = frozenset({"failed", "held", "lost"})
 
 @dataclass(slots=True, kw_only=True)
 class Output:
-    """A written results file: its path relative to the project's root, and its lines by status."""
+    """A written results file: its path relative to the project's root, its lines by status, the rows it is of."""
 
     spec: str
     path: str
+    rows_digest: str = ""
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -50,7 +51,9 @@ def write_results(
     findings = Findings()
     identities = {model: RequestIdentity(spec.endpoint, model) for model in spec.models}
     world.progress.start("results")
+    rows_digest = RowsDigest()
     for rows in rendered_chunks(loaded, findings, world.progress, world.stop):
+        rows_digest.add(rows)
         columns = [_answers(identity, rows, world) for identity in identities.values()]
         lines: list[bytes] = []
         for index, row in enumerate(rows):
@@ -65,6 +68,7 @@ def write_results(
         stream.write(b"".join(lines))
     world.progress.finish()
     findings.raise_if_errors()
+    output.rows_digest = rows_digest.told()
     return output
 
 
@@ -75,15 +79,18 @@ def export(specs: Sequence[LoadedSpec], world: World) -> list[Output]:
         path = loaded.spec.output_path
         with world.open_output(path) as stream:
             outputs.append(write_results(loaded, stream, world, path=path))
-        world.ledger.save_output(path, world.fingerprint(path) or "")
+        world.ledger.save_output(path, _fingerprint(path, outputs[-1].rows_digest, world))
     return outputs
 
 
-def is_current(loaded: LoadedSpec, world: World) -> bool:
-    """Tell whether a spec's output file is the one that was written last, by this state."""
+def is_current(loaded: LoadedSpec, rows_digest: str, world: World) -> bool:
+    """Tell whether a spec's output file is the one that was written last, by this state and of these rows."""
     path = loaded.spec.output_path
-    written = world.ledger.saved_output(path)
-    return written is not None and written == world.fingerprint(path)
+    return world.ledger.saved_output(path) == _fingerprint(path, rows_digest, world)
+
+
+def _fingerprint(path: str, rows_digest: str, world: World) -> str:
+    return f"{world.fingerprint(path)} {rows_digest}"
 
 
 _Column = tuple[list[RequestDigest], Mapping[RequestDigest, Recorded], Mapping[RequestDigest, RecordedResult]]

@@ -47,9 +47,6 @@ def test_a_state_that_was_lost_is_not_misled_by_an_input_file_that_comes_short(w
     world.final()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an output is stale only where a request, its custom_id or an answer has changed"
-)
 @pytest.mark.parametrize("kind", ["reorder", "note"])
 def test_an_output_follows_its_rows_also_in_order_and_in_what_no_template_reads(world: World, kind: str) -> None:
     assert world.run(ANNA, *WAIT).code == 0
@@ -59,7 +56,6 @@ def test_an_output_follows_its_rows_also_in_order_and_in_what_no_template_reads(
     assert written == [row._asdict() for row in world.spec.rows]
 
 
-@pytest.mark.xfail(strict=True, reason="a claim adopted with fewer lines than its job had stands for the shard")
 def test_an_inline_job_that_expired_does_not_hide_what_its_second_try_asked_for(world: World) -> None:
     world.spec = replace(world.spec, submit="inline", per_job=1000)
     world.restart("stalled")

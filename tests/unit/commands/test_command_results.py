@@ -12,6 +12,9 @@ import pytest
 from project_world import MODEL, Machine, NewService, Service, chat_spec, services, silent, table
 
 from batchspec.commands.apply import ApplyOptions, apply
+from batchspec.commands.desired import RowsDigest, rendered_chunks
+from batchspec.commands.findings import Findings
+from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.plan import make_plan
 from batchspec.commands.refresh import refresh
 from batchspec.commands.render import RenderOptions, render_spec
@@ -152,13 +155,20 @@ def test_a_row_that_cannot_be_rendered_stops_the_results(machine: Machine) -> No
         results(machine)
 
 
+def rows_of(loaded: LoadedSpec) -> str:
+    rows = RowsDigest()
+    for chunk in rendered_chunks(loaded, Findings(), silent(), lambda: None):
+        rows.add(chunk)
+    return rows.told()
+
+
 def test_an_output_is_written_whole_or_stays_as_it_was(machine: Machine) -> None:
     applied(machine)
     loaded = machine.load()
     path = machine.root / "results" / "demo.jsonl"
     before = path.read_bytes()
     assert before.count(b"\n") == 5
-    assert is_current(loaded[0], machine.world())
+    assert is_current(loaded[0], rows_of(loaded[0]), machine.world())
     machine.write("demo.batchspec.yaml", chat_spec().replace("row.word", "row.wrod"))
     with pytest.raises(InvalidInputError):
         export(machine.load(), machine.world())
@@ -171,11 +181,11 @@ def test_an_output_that_was_changed_by_hand_is_no_longer_current(machine: Machin
     [loaded] = machine.load()
     path = machine.root / "results" / "demo.jsonl"
     path.write_bytes(b"")
-    assert not is_current(loaded, machine.world())
+    assert not is_current(loaded, rows_of(loaded), machine.world())
     applied(machine)
-    assert is_current(loaded, machine.world())
+    assert is_current(loaded, rows_of(loaded), machine.world())
     path.unlink()
-    assert not is_current(loaded, machine.world())
+    assert not is_current(loaded, rows_of(loaded), machine.world())
 
 
 # Render
