@@ -1,4 +1,4 @@
-"""Reads the JSON files of the top-level `schemas/` folder, which a wheel carries inside the package.
+"""Reads the files of the top-level `schemas/` folder, which a wheel carries inside the package.
 
 A schema that refers to another one there, by its URN, is read as one that stands by itself.
 """
@@ -22,6 +22,11 @@ def schema_text(name: str) -> str:
     """Return a schema's text, whole, for any validator. Raises BatchspecError where it is missing or damaged."""
     text = _text(name)
     return text if _URN not in text.replace(f'"$id": "{_URN}', "") else _written(packaged_schema(name))
+
+
+def packaged_text(name: str) -> str:
+    """Return another file that lies there, such as "prices.yaml". Raises BatchspecError where it is missing."""
+    return _text(name)
 
 
 def packaged_schema(name: str) -> dict[str, object]:
