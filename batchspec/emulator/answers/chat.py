@@ -11,7 +11,7 @@ from batchspec.emulator.answers.completions import completion, cut_short
 from batchspec.emulator.answers.errors import AnswerError
 from batchspec.emulator.answers.messages import conversation
 from batchspec.emulator.answers.structured import Format, read_format, written
-from batchspec.emulator.answers.tokens import count_tokens
+from batchspec.emulator.answers.tokens import count_tokens, prompt_tokens
 from batchspec.emulator.answers.tools import FunctionTool, call, tool_to_call
 
 _MOST_CHOICES = 128
@@ -45,7 +45,7 @@ def answer(asked: Asked) -> dict[str, object]:
             choice, used = _content(_told(asked, form, said.last, index, nth), index, limits)
         choices.append(choice)
         tokens += used
-    return completion(asked, choices, said.tokens, tokens)
+    return completion(asked, choices, prompt_tokens("/v1/chat/completions", body, said.tokens), tokens)
 
 
 def _call(tool: FunctionTool, index: int, draw: int) -> tuple[dict[str, object], int]:

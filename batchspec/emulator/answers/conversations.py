@@ -13,7 +13,7 @@ from batchspec.emulator.answers.errors import AnswerError
 from batchspec.emulator.answers.fields import Body
 from batchspec.emulator.answers.messages import content_text
 from batchspec.emulator.answers.structured import read_format, written
-from batchspec.emulator.answers.tokens import count_tokens
+from batchspec.emulator.answers.tokens import count_tokens, prompt_tokens
 from batchspec.emulator.answers.tools import call, tool_to_call
 
 _RANGES = {"temperature": 1.0, "top_p": 1.0}
@@ -49,14 +49,18 @@ def answer(asked: Asked) -> dict[str, object]:
     else:
         content, tokens = _content(asked, arguments, said[-1])
         entry = {"type": "message.output", "role": "assistant", "content": content}
-    prompt_tokens = sum(map(count_tokens, said)) + count_tokens(fields.text(body, "instructions") or "")
+    known = sum(map(count_tokens, said)) + count_tokens(fields.text(body, "instructions") or "")
     time = datetime.fromtimestamp(created(asked), UTC).isoformat().replace("+00:00", "Z")
     common = {"object": "entry", "id": f"msg_{asked.id}", "model": asked.model, "agent_id": None}
     return {
         "object": "conversation.response",
         "conversation_id": f"conv_{asked.id}",
         "outputs": [{**common, "created_at": time, "completed_at": time, **entry}],
-        "usage": {**usage(prompt_tokens, tokens), "connector_tokens": None, "connectors": None},
+        "usage": {
+            **usage(prompt_tokens("/v1/conversations", body, known), tokens),
+            "connector_tokens": None,
+            "connectors": None,
+        },
         "guardrails": None,
     }
 

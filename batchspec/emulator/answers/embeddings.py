@@ -14,7 +14,7 @@ from functools import lru_cache
 from batchspec.emulator.answers import fields
 from batchspec.emulator.answers.asked import Asked
 from batchspec.emulator.answers.completions import usage
-from batchspec.emulator.answers.tokens import count_tokens
+from batchspec.emulator.answers.tokens import count_tokens, prompt_tokens
 
 _DEFAULT_DIMENSION = 1024
 _LARGEST_DIMENSION = 16_384
@@ -36,7 +36,7 @@ def answer(asked: Asked) -> dict[str, object]:
         vector = unit_vector(f"{model}\0{text}", dimension)
         shown = vector if dtype == encoding == "float" else _converted(vector, dtype, encoding)
         data.append({"object": "embedding", "embedding": shown, "index": index})
-    tokens = sum(map(count_tokens, texts))
+    tokens = prompt_tokens("/v1/embeddings", body, sum(map(count_tokens, texts)))
     return {
         "id": asked.id,
         "object": "list",

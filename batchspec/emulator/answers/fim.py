@@ -6,7 +6,7 @@ from batchspec.emulator.answers import fields, sampling
 from batchspec.emulator.answers.asked import Asked
 from batchspec.emulator.answers.completions import completion, cut_short
 from batchspec.emulator.answers.errors import AnswerError
-from batchspec.emulator.answers.tokens import count_tokens
+from batchspec.emulator.answers.tokens import count_tokens, prompt_tokens
 
 
 def answer(asked: Asked) -> dict[str, object]:
@@ -21,4 +21,5 @@ def answer(asked: Asked) -> dict[str, object]:
     content, tokens, finish_reason = cut_short(told, fields.whole(body, "max_tokens"), fields.stops(body))
     message = {"role": "assistant", "content": content, "tool_calls": None}
     choice = {"index": 0, "message": message, "finish_reason": finish_reason}
-    return completion(asked, [choice], count_tokens(prompt) + count_tokens(suffix), tokens)
+    said = count_tokens(prompt) + count_tokens(suffix)
+    return completion(asked, [choice], prompt_tokens("/v1/fim/completions", body, said), tokens)

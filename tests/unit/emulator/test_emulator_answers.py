@@ -61,7 +61,7 @@ def test_an_answer_has_the_shape_of_a_completion_and_its_golden_value() -> None:
                 "finish_reason": "stop",
             }
         ],
-        "usage": {"prompt_tokens": 3, "completion_tokens": 11, "total_tokens": 14},
+        "usage": {"prompt_tokens": 5, "completion_tokens": 11, "total_tokens": 16},
     }
 
 
@@ -192,7 +192,7 @@ def test_every_text_of_a_list_has_its_own_vector() -> None:
     assert [entry["index"] for entry in told["data"]] == [0, 1, 2]
     assert vectors[0] == vectors[2]
     assert abs(sum(a * b for a, b in zip(vectors[0], vectors[1], strict=True))) < 0.2
-    assert told["usage"] == {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 3}
+    assert told["usage"] == {"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9}
     assert (told["object"], told["model"]) == ("list", "mistral-embed")
 
 
