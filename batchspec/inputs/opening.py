@@ -6,10 +6,8 @@ Everything that can be known without reading is checked here, at the place where
 from __future__ import annotations
 
 import codecs
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from gzip import BadGzipFile
 from importlib import import_module
 from typing import cast
 
@@ -17,13 +15,15 @@ from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Location, Sev
 from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.model import InlineRows, InputFiles, InputRow, Inputs
 from batchspec.core.ports import ProjectFiles, RowSource
+from batchspec.inputs.extras import ZSTD, load_extra
 from batchspec.inputs.findings import FileFindings
+from batchspec.inputs.packing import packing
 from batchspec.inputs.row_file import RowFile
 
 FORMATS = ("csv", "tsv", "jsonl", "ndjson", "json", "yaml", "yml", "txt")
-"""The formats that this version reads, each also packed as `.gz`."""
+"""The formats that this version reads, each also packed as `.gz` or `.zst`."""
 
-_LATER = ("parquet", "zst")
+_LATER = ("parquet",)
 _WITH_ENCODING = frozenset({"csv", "tsv", "txt"})
 _WITH_DELIMITER = frozenset({"csv", "tsv"})
 _MAGIC = frozenset("*?[")
@@ -84,8 +84,6 @@ class FileRows:
                 yield from _reader(file.format)(file, findings)
             except FileProblemError as error:
                 findings.error(error.code, error.summary, detail=error.why, hint=error.hint)
-            except (BadGzipFile, EOFError, zlib.error) as error:
-                findings.error("gzip", "the gzip data is damaged or cut short", detail=str(error), hint="pack it again")
             except UnicodeError as error:
                 findings.error(
                     "encoding", f"not {file.encoding} text", detail=str(error), hint="save the file as UTF-8"
@@ -137,19 +135,20 @@ class _Opening:
 
     def _format(self, path: str) -> str | None:
         """Return the format of a file, by the spec's word or by its suffix."""
-        name = path.rsplit("/", 1)[-1].lower().removesuffix(".gz")
+        packed = packing(path)
+        name = path.rsplit("/", 1)[-1].lower().removesuffix(packed or "")
         given = self.inputs.format
         suffix = name.rsplit(".", 1)[1] if "." in name else ""
-        format_name = suffix if given is None else given.lower().removeprefix(".").removesuffix(".gz")
-        if suffix == "zst" or format_name in _LATER:
-            later = "zst" if suffix == "zst" else format_name
+        format_name = suffix if given is None else given.lower().removeprefix(".")
+        format_name = format_name.removesuffix(packing(format_name) or "")
+        if format_name in _LATER:
             self._add(
                 "format-not-supported",
-                f"`{path}`: .{later} files are not supported yet by this version",
+                f"`{path}`: .{format_name} files are not supported yet by this version",
                 hint="write it as .csv.gz or .jsonl.gz",
             )
         elif format_name in FORMATS:
-            return format_name
+            return format_name if self._can_be_unpacked(packed) else None
         elif not format_name:
             self._add(
                 "unknown-format", f"`{path}` has no suffix to tell its format", hint="say it, for example `format: csv`"
@@ -158,10 +157,19 @@ class _Opening:
             self._add(
                 "unknown-format",
                 f"`{path}`: no rows can be read from .{format_name}",
-                detail=f"formats are {', '.join(FORMATS)}, each also as .gz",
+                detail=f"formats are {', '.join(FORMATS)}, each also as .gz and .zst",
                 hint=did_you_mean(format_name, FORMATS),
             )
         return None
+
+    def _can_be_unpacked(self, packed: str | None) -> bool:
+        try:
+            if packed == ".zst":
+                load_extra(ZSTD, "a .zst file")
+        except FileProblemError as error:
+            self._add(error.code, error.summary, detail=error.why, hint=error.hint)
+            return False
+        return True
 
     def _options_fit(self, format_name: str) -> bool:
         return self._encoding_fits(format_name) and self._delimiter_fits(format_name)

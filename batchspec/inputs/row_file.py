@@ -5,14 +5,13 @@ Knows nothing of any format.
 
 from __future__ import annotations
 
-import gzip
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from batchspec.core.ports import ProjectFiles
+from batchspec.inputs.packing import unpacked
 
 BLOCK_BYTES = 256 * 1024
 """How much is read at a time."""
@@ -36,10 +35,6 @@ class RowFile:
 
     @contextmanager
     def stream(self) -> Iterator[BinaryIO]:
-        """Give the bytes, from the beginning. Raises FileProblemError; reading may raise what `gzip` raises."""
-        with self.files.open(self.path) as raw:
-            if not self.path.lower().endswith(".gz"):
-                yield raw
-                return
-            with gzip.GzipFile(fileobj=raw, mode="rb") as unpacked:
-                yield io.BufferedReader(cast(io.RawIOBase, unpacked), BLOCK_BYTES)
+        """Give the bytes, from the beginning, unpacked. This and reading raise FileProblemError."""
+        with self.files.open(self.path) as raw, unpacked(raw, self.path) as stream:
+            yield stream

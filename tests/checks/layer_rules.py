@@ -50,6 +50,7 @@ _GROUND_MODULES = frozenset({"core.model", "core.ports", "core.diagnostics", "co
 _VERSION = ""
 
 HOMES: Mapping[str, tuple[str, ...]] = {
+    "backports": ("inputs",),
     "click": ("cli",),
     "filelock": ("state",),
     "jinja2": ("core.template",),

@@ -24,12 +24,15 @@ def test_every_part_is_there() -> None:
 
 def test_every_dependency_has_a_home_and_every_library_with_a_home_is_a_dependency() -> None:
     with (ROOT / "pyproject.toml").open("rb") as stream:
-        declared = tomllib.load(stream)["project"]["dependencies"]
+        project = tomllib.load(stream)["project"]
+    extras = project["optional-dependencies"]
+    declared = [*project["dependencies"], *(line for name in extras if name != "test" for line in extras[name])]
     names = {line.split(">=")[0].replace("-", "_") for line in declared}
     third_party = {library for library in HOMES if library not in _STANDARD}
-    assert names == {"pyyaml" if library == "yaml" else library for library in third_party}
+    assert names == {_PACKAGES.get(library, library) for library in third_party}
 
 
+_PACKAGES = {"yaml": "pyyaml", "backports": "backports.zstd"}
 _STANDARD = frozenset(library for library in HOMES if f"`{library}` (standard library)" in home_table())
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pytest
 
 from batchspec.core.diagnostics import Diagnostic
+from batchspec.core.errors import FileProblemError
 from batchspec.core.model import InputFiles, InputRow
 from batchspec.inputs import open_rows
+from batchspec.inputs.extras import ZSTD, load_extra
 from batchspec.project.files import RootedFiles
 
 SPEC_PLACE = ("t.batchspec.yaml", 3, 9)
@@ -49,3 +53,13 @@ def read(
 def read_bytes(root: Path, name: str, data: bytes, *, encoding: str = "utf-8", delimiter: str | None = None) -> Reading:
     (root / name).write_bytes(data)
     return read(root, name, encoding=encoding, delimiter=delimiter)
+
+
+def zstd_packed(data: bytes) -> bytes:
+    """Pack data; skips a test where the extra is not installed."""
+    try:
+        library: Any = load_extra(ZSTD, "this test's file")
+    except FileProblemError as error:
+        pytest.skip(f"{error.why}: {error.hint}")
+    packed: bytes = library.compress(data)
+    return packed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from reading_inputs import nothing_wrong
+from reading_inputs import nothing_wrong, zstd_packed
 
 from batchspec.core.model import InputFiles
 from batchspec.inputs import open_rows
@@ -18,8 +18,16 @@ _ROWS = 40_000
 _TEXT = "the text of a row, long enough that forty thousand of them would be felt " * 4
 
 
+def pack(name: str, pieces: Iterable[str]) -> bytes:
+    """Return the pieces as the name says, packed or not."""
+    if name.endswith(".gz"):
+        return gzip.compress("".join(pieces).encode(), 1)
+    whole = "".join(pieces).encode()
+    return zstd_packed(whole) if name.endswith(".zst") else whole
+
+
 def pieces(name: str) -> Iterator[str]:
-    suffix = name.removesuffix(".gz").rsplit(".", 1)[1]
+    suffix = name.removesuffix(".gz").removesuffix(".zst").rsplit(".", 1)[1]
     if suffix == "csv":
         yield "id,text\n"
     for number in range(_ROWS):
@@ -35,11 +43,11 @@ def pieces(name: str) -> Iterator[str]:
         yield "]"
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.jsonl", "t.jsonl.gz", "t.json", "t.json.gz", "t.txt"])
+@pytest.mark.parametrize(
+    "name", ["t.csv", "t.csv.gz", "t.jsonl", "t.jsonl.gz", "t.json", "t.json.gz", "t.txt", "t.csv.zst"]
+)
 def test_memory_stays_far_below_the_size_of_the_file(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    with gzip.open(path, "wt", compresslevel=1) if name.endswith(".gz") else path.open("w") as stream:
-        stream.writelines(pieces(name))
+    (tmp_path / name).write_bytes(pack(name, pieces(name)))
     source = open_rows(InputFiles(pattern=name, place=("t", 1, 1)), RootedFiles(tmp_path))
     tracemalloc.start()
     try:
@@ -52,12 +60,10 @@ def test_memory_stays_far_below_the_size_of_the_file(tmp_path: Path, name: str) 
     assert peak < 4_000_000
 
 
-@pytest.mark.parametrize("name", ["t.csv.gz", "t.txt.gz", "t.jsonl.gz", "t.json.gz"])
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.txt.gz", "t.jsonl.gz", "t.json.gz", "t.jsonl.zst"])
 def test_a_bomb_of_one_endless_line_is_refused_in_bounded_memory(tmp_path: Path, name: str) -> None:
-    with gzip.open(tmp_path / name, "wb", compresslevel=1) as stream:
-        stream.write(b'id,"' if "csv" in name else b'[{"a":"')
-        for _ in range(300):
-            stream.write(b"x" * 2**20)
+    beginning = 'id,"' if "csv" in name else '[{"a":"'
+    (tmp_path / name).write_bytes(pack(name, [beginning, "x" * (300 * 2**20)]))
     source = open_rows(InputFiles(pattern=name, place=("t", 1, 1)), RootedFiles(tmp_path))
     codes: list[str] = []
     tracemalloc.start()

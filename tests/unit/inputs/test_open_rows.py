@@ -5,16 +5,18 @@ from __future__ import annotations
 import gzip
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
-from reading_inputs import SPEC_PLACE, nothing_wrong, read, read_bytes
+from reading_inputs import SPEC_PLACE, nothing_wrong, read, read_bytes, zstd_packed
 
 from batchspec.core.diagnostics import Diagnostic, Location
 from batchspec.core.errors import InvalidInputError
 from batchspec.core.model import InlineRows, InputFiles, InputRow
 from batchspec.core.ports import RowSource
 from batchspec.inputs import open_rows
+from batchspec.inputs.extras import ZSTD
 from batchspec.inputs.opening import FORMATS
 from batchspec.project.files import RootedFiles
 
@@ -115,7 +117,8 @@ def test_a_glob_that_matches_nothing_is_refused(tmp_path: Path) -> None:
         ("t", "unknown-format", "say it, for example `format: csv`"),
         ("t.gz", "unknown-format", "say it, for example `format: csv`"),
         ("t.parquet", "format-not-supported", None),
-        ("t.csv.zst", "format-not-supported", None),
+        ("t.parquet.zst", "format-not-supported", None),
+        ("t.zst", "unknown-format", "say it, for example `format: csv`"),
     ],
 )
 def test_a_suffix_that_is_not_read_is_refused(tmp_path: Path, name: str, code: str, hint: str | None) -> None:
@@ -158,6 +161,35 @@ def test_damaged_gzip_is_an_error_of_its_file(tmp_path: Path, name: str) -> None
     whole = gzip.compress(b'[{"a": 1}]\n' * 1000)
     for data in (b"plain text", whole[:-12], whole[:20] + b"\xff\xff\xff" + whole[23:]):
         assert "gzip" in [found.code for found in read_bytes(tmp_path, name, data).findings]
+
+
+@pytest.mark.parametrize("name", ["t.csv.zst", "t.jsonl.zst", "t.json.zst", "t.txt.zst", "t.yaml.zst"])
+def test_damaged_zstd_is_an_error_of_its_file(tmp_path: Path, name: str) -> None:
+    whole = zstd_packed(b'[{"a": 1}]\n' * 1000)
+    for data in (b"plain text", whole[:-5], whole[:20] + b"\xff\xff\xff" + whole[23:], b""):
+        assert "zstd" in [found.code for found in read_bytes(tmp_path, name, data).findings]
+
+
+def test_a_zstd_file_may_hold_several_frames(tmp_path: Path) -> None:
+    data = zstd_packed(b"id\n1\n") + zstd_packed(b"2\n")
+    assert read_bytes(tmp_path, "T.CSV.ZST", data).values == [{"id": "1"}, {"id": "2"}]
+
+
+def test_a_zstd_frame_that_wants_more_memory_than_128_mib_is_refused(tmp_path: Path) -> None:
+    # Magic, a descriptor without a size of the content, and a window of 2 GiB.
+    data = b"\x28\xb5\x2f\xfd" + b"\x00" + bytes([(31 - 10) << 3]) + b"\x01\x00\x00"
+    zstd_packed(b"")
+    assert read_bytes(tmp_path, "t.csv.zst", data).faults[0] == ("zstd", None)
+
+
+def test_an_extra_that_is_not_installed_is_named_with_the_command_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ZSTD.modules:
+        monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "t.csv.zst").touch()
+    found = refusal(tmp_path, "t.csv.zst")
+    assert (found.code, found.hint) == ("missing-extra", "pip install 'batchspec[zstd]'")
 
 
 def test_a_file_that_went_away_since_is_an_error_and_the_next_is_read(tmp_path: Path) -> None:
