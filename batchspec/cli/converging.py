@@ -103,7 +103,7 @@ def apply(
     if wait and seconds is None:
         # `--wait specs/` means a wait without an end, and a path.
         paths = (Path(wait), *paths)
-    project = wiring.open_project(paths, options)
+    project = wiring.open_project(paths, options, console.environ)
     console.root = project.root
     specs = wiring.load(project)
     wanted = ApplyOptions(wait=wait is not None, wait_seconds=seconds, max_requests=max_requests)

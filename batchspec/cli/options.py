@@ -30,6 +30,8 @@ class Options:
     state: Path | None = None
     provider: str = "mistral"
     lock_timeout: float = 0.0
+    variables: tuple[str, ...] = ()
+    variable_files: tuple[Path, ...] = ()
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
@@ -74,6 +76,14 @@ def shared(command: _Command) -> _Command:
             type=Duration(),
             metavar="DURATION",
             help="How long to wait for another batchspec on this state.",
+        ),
+        click.option("--var", multiple=True, metavar="NAME=VALUE", help="A variable's value for this run; repeatable."),
+        click.option(
+            "--var-file",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Variables' values from a YAML or JSON mapping; repeatable.",
         ),
         click.option("--quiet", "-q", is_flag=True, default=None, help="Results and errors only."),
         click.option(

@@ -36,6 +36,8 @@ class Run:
             state=merged.get("state"),
             provider=merged.get("provider") or "mistral",
             lock_timeout=merged.get("lock_timeout") or 0.0,
+            variables=(*self.given.get("var", ()), *own.get("var", ())),
+            variable_files=(*self.given.get("var_file", ()), *own.get("var_file", ())),
         )
 
     def open(self, paths: Sequence[Path], own: dict[str, Any], *, as_json: bool = False) -> tuple[Options, Project]:
@@ -43,6 +45,6 @@ class Run:
         from batchspec.cli import wiring
 
         options = self.options(own, as_json=as_json)
-        project = wiring.open_project(paths, options)
+        project = wiring.open_project(paths, options, self.console.environ)
         self.console.root = project.root
         return options, project

@@ -13,11 +13,13 @@ from batchspec.cli.checkpoints import checkpoints
 from batchspec.cli.console import Console
 from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.options import Options
+from batchspec.cli.variables import given_variables
 from batchspec.commands.loading import LoadedSpec, SpecLoader
 from batchspec.commands.world import World
 from batchspec.core.errors import AccessError, InvalidInputError, LockedError
 from batchspec.core.ports import Provider
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
+from batchspec.core.variables import Given
 from batchspec.inputs import open_rows
 from batchspec.project.atomic import write_atomically, write_new
 from batchspec.project.files import RootedFiles
@@ -38,6 +40,7 @@ class Project:
     files: RootedFiles
     paths: tuple[str, ...]
     state: Path
+    given: tuple[Given, ...] = ()
 
     @property
     def home(self) -> Path:
@@ -45,7 +48,7 @@ class Project:
         return self.root / _HOME
 
 
-def open_project(paths: Sequence[Path], options: Options) -> Project:
+def open_project(paths: Sequence[Path], options: Options, environ: Mapping[str, str]) -> Project:
     """Find the project's root, its settings and its specs. Raises InvalidInputError or FileProblemError."""
     start = _start(paths)
     root = find_root(start, options.project)
@@ -53,7 +56,12 @@ def open_project(paths: Sequence[Path], options: Options) -> Project:
     settings = load_settings(files)
     specs = find_specs(root, root if options.project else Path.cwd(), paths)
     return Project(
-        root=root, settings=settings, files=files, paths=tuple(specs), state=_state_path(root, settings, options)
+        root=root,
+        settings=settings,
+        files=files,
+        paths=tuple(specs),
+        state=_state_path(root, settings, options),
+        given=given_variables(environ, options.variable_files, options.variables),
     )
 
 
@@ -107,6 +115,7 @@ def loader(project: Project) -> SpecLoader:
         output_dir=project.settings.output_dir,
         schema=packaged_schema,
         open_rows=open_rows,
+        given=project.given,
     )
 
 

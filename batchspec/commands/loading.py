@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
 from batchspec.core.endpoints import endpoint_at
@@ -14,6 +14,7 @@ from batchspec.core.rendering import SpecRenderer
 from batchspec.core.schema import SchemaChecker, document_diagnostics
 from batchspec.core.source import load_source
 from batchspec.core.spec import Spec, build_spec
+from batchspec.core.variables import Given, GivenError, settled, undeclared
 
 SPEC_SCHEMA = "batchspec.schema.json"
 
@@ -29,7 +30,10 @@ class LoadedSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecLoader:
-    """What loading needs: the project's files, its defaults, the packaged schemas by name, and the input readers."""
+    """What loading needs: the project's files, its defaults, the packaged schemas by name, and the input readers.
+
+    `given` are values for variables, in place of those that the specs declare.
+    """
 
     files: ProjectFiles
     defaults: Mapping[str, object]
@@ -37,6 +41,7 @@ class SpecLoader:
     output_dir: str
     schema: Callable[[str], Mapping[str, object]]
     open_rows: Callable[[Inputs, ProjectFiles], RowSource]
+    given: Sequence[Given] = ()
 
     def load(self, paths: Sequence[str]) -> tuple[LoadedSpec, ...]:
         """Load every spec. Raises InvalidInputError with all that is wrong with any of them."""
@@ -52,6 +57,8 @@ class SpecLoader:
                 findings.extend(error.diagnostics)
                 if not error.diagnostics:
                     raise
+        if not findings:
+            findings.extend(undeclared(self.given, {name for each in loaded for name in each.spec.variables}))
         findings.extend(_repeated_names([each.spec for each in loaded]))
         findings.extend(_repeated_outputs([each.spec for each in loaded]))
         _raise_if_errors(findings)
@@ -89,6 +96,11 @@ class SpecLoader:
         if has_errors(findings):
             raise InvalidInputError(f"{path} does not fit the schema", findings)
         spec = build_spec(document, self.files, self.defaults, self.output_dir)
+        try:
+            spec = replace(spec, variables=settled(spec.variables, self.given))
+        except GivenError as error:
+            found = document.diagnostic(("vars",), "variable-type", str(error), hint="give a value of that type")
+            raise InvalidInputError(f"{path} cannot take a variable", [found]) from None
         renderer = SpecRenderer(spec, self.files, self.schema(endpoint_at(spec.endpoint).schema))
         return LoadedSpec(spec=spec, renderer=renderer, rows=self.open_rows(spec.inputs, self.files))
 

@@ -60,3 +60,10 @@ def find_name(source: str, name: str | None) -> tuple[int, int]:
             return found.start(1) + 1, len(name)
     indent = len(source) - len(source.lstrip())
     return indent + 1, 1
+
+
+def holds_template(tree: object) -> bool:
+    """Tell whether a JSON-like value has a template anywhere in it."""
+    if isinstance(tree, dict | list):
+        return any(holds_template(item) for item in (tree.values() if isinstance(tree, dict) else tree))
+    return isinstance(tree, TemplateText)

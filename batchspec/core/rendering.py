@@ -23,7 +23,7 @@ from batchspec.core.spec import Spec
 from batchspec.core.template import Compiled, TemplateCompiler, TemplateError
 from batchspec.core.uploads import LocalFile
 
-_NAMES = ("row", "spec")
+_NAMES = ("row", "spec", "vars")
 _LONGEST_CUSTOM_ID = 512
 _HASHED_AT_ONCE = 1024 * 1024
 
@@ -54,10 +54,11 @@ class SpecRenderer:
         compiler = TemplateCompiler(
             _reader(spec, files), dict.fromkeys(_NAMES), _byte_reader(spec, files), self._mark_of_upload
         )
-        self._names: dict[str, object] = dict(compiler.globals) | {"spec": {"name": spec.name}}
+        constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
+        self._names: dict[str, object] = dict(compiler.globals) | constants
         findings: list[Diagnostic] = []
         try:
-            self._body = compile_body(spec.body, compiler, {"spec": {"name": spec.name}})
+            self._body = compile_body(spec.body, compiler, constants)
         except TemplateProblems as error:
             findings.extend(_template_finding(spec, pointer, problem) for pointer, problem in error.problems)
         except CanonicalError as error:

@@ -17,7 +17,7 @@ from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.json_text import JsonError, parse
 from batchspec.core.model import AGENT_PREFIX, InlineRows, InputFiles, InputRow, Inputs
-from batchspec.core.origin import FileOrigin, TemplateText, is_template
+from batchspec.core.origin import FileOrigin, TemplateText, holds_template, is_template
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.prompting import prompt_fields
 from batchspec.core.source import SourceDocument, load_source
@@ -80,6 +80,7 @@ class Spec:
     submit: Submit = Submit.FILE
     description: str | None = None
     replaced: Mapping[Pointer, Pointer] = field(default_factory=dict)
+    variables: Mapping[str, object] = field(default_factory=dict)
 
     def finding(
         self,
@@ -152,6 +153,7 @@ class _Builder:
             )
             custom_id = None
         output_path = self._output(output_dir, name)
+        variables = {key: self._constant(value, ("vars", key)) for key, value in _mapping(keys.get("vars", {})).items()}
         if self.findings or inputs is None:
             return None
         limits = _mapping(keys.get("limits", {}))
@@ -175,8 +177,22 @@ class _Builder:
             ),
             max_attempts=_integer(_mapping(keys.get("retry", {})).get("max_attempts"), 3),
             submit=Submit(str(keys.get("submit", Submit.FILE))),
+            variables=variables,
             replaced=self._replaced,
         )
+
+    def _constant(self, written: object, pointer: Pointer) -> object:
+        """Return a variable's value: data with its files read, in which a template would stay as it is written."""
+        value = self.resolve(written, pointer, pointer)
+        if holds_template(value):
+            self.report(
+                pointer,
+                "variable-template",
+                f"`{pointer[-1]}` holds a template, and variables are constants",
+                detail="it would reach the prompt as it is written here",
+                hint="put the template where the variable is read, or wrap what is meant so in {% raw %}",
+            )
+        return value
 
     def _models(self) -> tuple[str, ...]:
         keys = self._keys

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from batchspec.core.endpoints import endpoint_at
 from batchspec.core.model import ENDPOINTS
 from batchspec.core.schema import SchemaChecker, document_diagnostics, is_valid_schema
 from batchspec.core.source import load_source
@@ -35,6 +36,7 @@ prompt:
 body:
   temperature: 0
   response_format: {type: json_schema, json_schema: {name: t, schema: {file: schemas/triage.json}}}
+vars: {language: French, notes: {file: notes.json}}
 metadata: {owner: support-data}
 timeout_hours: 168
 limits: {max_requests: 1, requests_per_job: 1000000, bytes_per_file: 512000000}
@@ -62,7 +64,9 @@ def test_our_schemas_are_valid_and_have_no_address(name: str) -> None:
 
 
 def test_the_urn_of_a_bodys_schema_ends_with_its_files_name() -> None:
-    urns = {name: str(read["$id"]) for name, read in OURS.items() if name != "batchspec.schema.json"}
+    bodies = {endpoint_at(path).schema for path in ENDPOINTS} | {"parts.schema.json"}
+    urns = {name: str(read["$id"]) for name, read in OURS.items() if name in bodies}
+    assert len(urns) == len(ENDPOINTS) + 1
     assert urns == {name: f"urn:batchspec:schema:body:{name.removesuffix('.schema.json')}" for name in urns}
 
 
