@@ -5,7 +5,7 @@ The ledger's port is here too: create-only claims behind one small interface, so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from batchspec.core.model import BatchJob, BodyDigest, JobRequest, RemoteFile, RequestDigest
 from batchspec.core.outcomes import Outcome
 from batchspec.core.ports import SpooledFile
+from batchspec.core.usage import Used
 
 
 class RequestStatus(IntEnum):
@@ -106,6 +107,14 @@ class RecordedResult(NamedTuple):
     body: bytes | None
     error: str | None
     model: str
+
+
+class SpecUsage(NamedTuple):
+    """What the recorded answers to a spec have used with one model."""
+
+    spec: str
+    model: str
+    used: Used
 
 
 class ClaimConflictError(Exception):
@@ -245,6 +254,13 @@ class Ledger(Protocol):
 
     def declare(self, spec: str, path: str, models: Sequence[str], rows: Iterable[tuple[str, BodyDigest]]) -> None:
         """Record that a spec declares these rows and no others."""
+        ...
+
+    def usage(self, specs: Sequence[str], whole: Collection[str] = ()) -> Sequence[SpecUsage]:
+        """Return what the recorded successes of these specs have used, by model.
+
+        `whole` names the models that are charged by what only an answer's body tells.
+        """
         ...
 
     def saved_output(self, path: str) -> str | None:

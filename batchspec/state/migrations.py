@@ -151,6 +151,11 @@ ALTER TABLE request ADD COLUMN was INTEGER;
 UPDATE request SET was = 4 WHERE status = 1 AND attempts > 1;
 """
 
-STEPS: tuple[str, ...] = (FIRST, SECOND)
+THIRD = """
+-- What the answers have used is summed without reading their bodies.
+CREATE INDEX result_usage ON result (claim_id, outcome, prompt_tokens, completion_tokens);
+"""
+
+STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD)
 VERSION = len(STEPS)
 """The version of the state that this program reads and writes, kept in `PRAGMA user_version`."""

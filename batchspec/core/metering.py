@@ -1,0 +1,268 @@
+"""What the requests of a plan come to in tokens and dollars, before they are sent: counted, sampled, or estimated.
+
+Pure: the same requests give the same figures, in whatever order they come. Counting itself is an adapter's.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from batchspec.core.json_text import parse
+from batchspec.core.model import BodyDigest
+from batchspec.core.pricing import PriceTable
+from batchspec.core.token_estimate import estimate_input
+from batchspec.core.usage import BY_TOKENS, Used, most_output
+
+SAMPLE = 400
+"""How many requests are counted of a plan that sends more, unless all are to be."""
+
+_SURE = 1.96
+"""How many standard errors lie between a sample's figure and either end of its interval of 95%."""
+
+Body = Mapping[str, object]
+
+
+class Counted(NamedTuple):
+    """The tokens of one request, and whether they are those of the model's own tokeniser."""
+
+    tokens: int
+    exact: bool
+
+
+class TokenCounter(Protocol):
+    """Counts the tokens of requests."""
+
+    def count(self, endpoint: str, model: str, body: Body) -> Counted | None:
+        """Return a request's tokens; None where it holds what cannot be counted."""
+        ...
+
+
+class EstimatingCounter:
+    """Counts by the plain rule of `core.token_estimate`. `exact` is for who is billed by that very rule."""
+
+    def __init__(self, *, exact: bool = False) -> None:
+        self._exact = exact
+
+    def count(self, endpoint: str, model: str, body: Body) -> Counted | None:  # noqa: ARG002 - one rule for all
+        """Return a request's tokens; None where it holds what no text tells the tokens of."""
+        tokens = estimate_input(endpoint, body)
+        return None if tokens is None else Counted(tokens, self._exact)
+
+
+class InputTokens(NamedTuple):
+    """The tokens of all requests: the figure, and how far it may be off with 95% confidence (0: all were counted)."""
+
+    tokens: int
+    margin: int
+    exact: bool
+
+    @property
+    def most(self) -> int:
+        """The upper end of the interval."""
+        return self.tokens + self.margin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What the requests of one variant that are to be sent come to. None is unknown, and never 0.
+
+    `most_output` bounds the tokens of the answers; `expected_output` is what earlier answers to the same spec lead to
+    expect. `most_usd` is the cost at the upper end of the input and at that bound, `expected_usd` at the expectation.
+    """
+
+    requests: int
+    input: InputTokens | None = None
+    most_output: int | None = None
+    expected_output: int | None = None
+    most_usd: Decimal | None = None
+    expected_usd: Decimal | None = None
+    priced: bool = False
+    counted: int = 0
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """The figure that limits are held against: the bound where there is one, else the expectation."""
+        return self.expected_usd if self.most_usd is None else self.most_usd
+
+    @property
+    def estimated(self) -> bool:
+        """Whether the input was not counted to the last token by the model's own tokeniser."""
+        return self.input is None or not self.input.exact or self.input.margin > 0
+
+
+class _Sampled(NamedTuple):
+    key: int
+    size: int
+    tokens: tuple[Counted | None, ...]
+
+
+class Sampler:
+    """Counts the tokens of requests that several models get: of all of them, or of a sample by their digests.
+
+    The sample is the requests with the smallest digests, so that it depends on what they are and on nothing else.
+    Those that are not in it count by their size in bytes, which is known of all.
+    """
+
+    def __init__(self, endpoint: str, models: Sequence[str], counter: TokenCounter, *, most: int | None) -> None:
+        self._endpoint = endpoint
+        self._models = tuple(models)
+        self._counter = counter
+        self._most = most
+        self._heap: list[tuple[int, int, _Sampled]] = []
+        self._added = 0
+        self.requests = 0
+        self._bytes = 0
+
+    def add(self, digest: BodyDigest, body: bytes) -> None:
+        """Take a request in; its tokens are counted now or never, so that no body is kept."""
+        self.requests += 1
+        self._bytes += len(body)
+        key = -int.from_bytes(digest[:8], "big")
+        full = self._most is not None and len(self._heap) >= self._most
+        if full and key <= self._heap[0][0]:
+            return
+        self._added += 1
+        item = (key, self._added, _Sampled(key, len(body), self._count(body)))
+        if full:
+            heapq.heapreplace(self._heap, item)
+        else:
+            heapq.heappush(self._heap, item)
+
+    def _count(self, body: bytes) -> tuple[Counted | None, ...]:
+        parsed = parse(body)
+        assert isinstance(parsed, dict), "a body is an object"
+        return tuple(self._counter.count(self._endpoint, model, parsed) for model in self._models)
+
+    @property
+    def counted(self) -> int:
+        """How many requests were counted for the figure."""
+        return len(self._heap)
+
+    def input(self, model: str) -> InputTokens | None:
+        """Return the tokens of all requests for a model; None where one of those counted cannot be."""
+        at = self._models.index(model)
+        sample = [(each.size, each.tokens[at]) for _, _, each in self._heap]
+        counts = [counted for _, counted in sample if counted is not None]
+        if len(counts) < len(sample):
+            return None
+        exact = all(counted.exact for counted in counts)
+        if len(counts) == self.requests:
+            return InputTokens(sum(counted.tokens for counted in counts), 0, exact)
+        pairs = [(float(size), float(counted.tokens)) for size, counted in sample if counted is not None]
+        tokens, margin = _projected(pairs, self.requests, self._bytes)
+        return InputTokens(tokens, margin, exact)
+
+
+def _projected(sample: Sequence[tuple[float, float]], population: int, size: int) -> tuple[int, int]:
+    """Return the sum over a population by regression on size, and half the width of its interval of 95%."""
+    count = len(sample)
+    mean_size = math.fsum(each for each, _ in sample) / count
+    mean = math.fsum(tokens for _, tokens in sample) / count
+    spread = math.fsum((each - mean_size) ** 2 for each, _ in sample)
+    slope = math.fsum((each - mean_size) * (tokens - mean) for each, tokens in sample) / spread if spread else 0.0
+    figure = population * (mean + slope * (size / population - mean_size))
+    rest = math.fsum((tokens - mean - slope * (each - mean_size)) ** 2 for each, tokens in sample)
+    variance = rest / max(1, count - 2) * (1 - count / population) / count
+    return max(0, round(figure)), math.ceil(_SURE * population * math.sqrt(variance))
+
+
+PastUsage = Callable[[str, str], Used | None]
+"""Returns what answers to a spec and model have used so far, by their names; None where there are none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costing:
+    """How costs are told: by which prices and counts, of a sample or of all requests."""
+
+    prices: PriceTable
+    counter: TokenCounter
+    exact: bool = False
+
+    def meter(self, endpoint: str, body: Body) -> Meter:
+        """Return a meter for the requests of a spec; `body` is as declared, templates and all."""
+        return Meter(self, endpoint, body)
+
+
+class Meter:
+    """Takes in the requests of one spec that are to be sent, and tells what they come to for each model."""
+
+    def __init__(self, costing: Costing, endpoint: str, body: Body) -> None:
+        self._costing = costing
+        self._endpoint = endpoint
+        # Where the bound is written down, and not made by a template, it is the same for every row.
+        self._declared = most_output(endpoint, body)
+        self._samplers: dict[frozenset[str], Sampler] = {}
+        self._most: dict[frozenset[str], int | None] = {}
+
+    def add(self, digest: BodyDigest, body: bytes, models: frozenset[str]) -> None:
+        """Take in one request that these models are to get."""
+        if self._endpoint not in BY_TOKENS:
+            return
+        sampler = self._samplers.get(models)
+        if sampler is None:
+            most = None if self._costing.exact else SAMPLE
+            sampler = Sampler(self._endpoint, sorted(models), self._costing.counter, most=most)
+            self._samplers[models] = sampler
+            self._most[models] = 0
+        sampler.add(digest, body)
+        before = self._most[models]
+        if before is not None:
+            most_here = self._declared if self._declared is not None else _most_of(self._endpoint, body)
+            self._most[models] = None if most_here is None else before + most_here
+
+    def finish(self, model: str, requests: int, past: Used | None) -> Estimate:
+        """Return what a model's requests come to; `past` is what earlier answers of the same spec have used."""
+        groups = [group for group in self._samplers if model in group]
+        inputs = [self._samplers[group].input(model) for group in groups]
+        known = [each for each in inputs if each is not None]
+        counted = sum(self._samplers[group].counted for group in groups)
+        answered = 0 if past is None else past.answers - past.unmetered
+        # What cannot be counted beforehand may still be told by what earlier answers were charged for.
+        mean = None if past is None or not answered else past
+        tokens = _sum_inputs(known) if known and len(known) == len(inputs) else None
+        bounds = [self._most[group] for group in groups]
+        most = sum(each for each in bounds if each is not None) if groups and None not in bounds else None
+        expected = None if mean is None else math.ceil(mean.output_tokens * requests / answered)
+        return Estimate(
+            requests=requests,
+            input=tokens,
+            most_output=most,
+            expected_output=expected if most is None or expected is None else min(expected, most),
+            most_usd=self._cost(model, tokens and tokens.most, most),
+            expected_usd=self._expected(model, requests, tokens, most, mean, answered),
+            priced=self._costing.prices.price(model) is not None,
+            counted=counted,
+        )
+
+    def _cost(self, model: str, tokens: int | None, output: int | None) -> Decimal | None:
+        if tokens is None or output is None:
+            # Only what is free has a cost that is known then.
+            return self._costing.prices.cost(model, Used(unmetered=1))
+        return self._costing.prices.cost(model, Used(input_tokens=tokens, output_tokens=output))
+
+    def _expected(
+        self, model: str, requests: int, tokens: InputTokens | None, most: int | None, past: Used | None, answered: int
+    ) -> Decimal | None:
+        if past is None:
+            return None
+        share = Used(*(math.ceil(amount * requests / answered) for amount in past))
+        if tokens is not None:
+            output = share.output_tokens if most is None else min(share.output_tokens, most)
+            share = share._replace(input_tokens=tokens.tokens, output_tokens=output)
+        return self._costing.prices.cost(model, share._replace(answers=requests, unmetered=0))
+
+
+def _sum_inputs(parts: Sequence[InputTokens]) -> InputTokens:
+    """Return several groups together; their errors are independent, so that the margins add up as squares do."""
+    margin = math.ceil(math.sqrt(sum(part.margin**2 for part in parts)))
+    return InputTokens(sum(part.tokens for part in parts), margin, all(part.exact for part in parts))
+
+
+def _most_of(endpoint: str, body: bytes) -> int | None:
+    parsed = parse(body)
+    return most_output(endpoint, parsed) if isinstance(parsed, dict) else None
