@@ -12,7 +12,7 @@ from batchspec.cli.asking import ask
 from batchspec.cli.console import Console
 from batchspec.cli.options import JSON, PATHS, Duration, read_duration, shared
 from batchspec.cli.running import Run
-from batchspec.core.errors import ExitCode
+from batchspec.core.errors import ExitCode, InvalidInputError
 
 if TYPE_CHECKING:
     from batchspec.core.planning import Plan
@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 @JSON
 @click.option("--no-refresh", is_flag=True, help="Plan from recorded state alone; needs no key.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to send.")
+@click.option("--markdown", is_flag=True, help="Write the plan as Markdown, for a comment on a pull request.")
 @shared
 @click.pass_obj
 def plan(
-    run: Run, /, paths: tuple[Path, ...], as_json: bool, no_refresh: bool, detailed_exitcode: bool, **own: Any
+    run: Run,
+    /,
+    paths: tuple[Path, ...],
+    as_json: bool,
+    no_refresh: bool,
+    detailed_exitcode: bool,
+    markdown: bool,
+    **own: Any,
 ) -> int:
     """Show what apply would send, and why.
 
@@ -36,8 +44,11 @@ def plan(
     from batchspec.cli import wiring
     from batchspec.commands.status import status as stand
     from batchspec.report.documents import plan_document
+    from batchspec.report.markdown import plan_markdown
     from batchspec.report.text import notes_text, plan_text
 
+    if as_json and markdown:
+        raise InvalidInputError("--json and --markdown are both given", hint="keep one of them")
     options, project = run.open(paths, own, as_json=as_json)
     console = run.console
     specs = wiring.load(project)
@@ -54,6 +65,8 @@ def plan(
         found = stand(specs, world=world)
     if as_json:
         console.document(plan_document(found.plan))
+    elif markdown:
+        console.out(plan_markdown(found.plan, found.notes).rstrip("\n"))
     else:
         console.out(plan_text(found.plan, console.out_style(), console.relative))
         console.say(notes_text(found.notes, console.err_style()))

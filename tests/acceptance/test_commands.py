@@ -320,3 +320,10 @@ def test_the_served_emulator_keeps_its_jobs_and_ends_when_told(tmp_path: Path) -
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_a_plan_as_markdown_is_the_whole_of_stdout(project: Project) -> None:
+    told = project.run("plan", "--markdown", "--no-refresh")
+    assert told.code == 0, told.err
+    assert told.out.startswith("### batchspec plan: ")
+    assert project.run("plan", "--markdown", "--json").code == 3

@@ -1,0 +1,85 @@
+"""A plan as Markdown: what would be sent is seen at once, and no name of a file becomes markup."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
+from batchspec.report.markdown import plan_markdown
+
+
+def variant(model: str = "mistral-small-latest", **counts: int) -> VariantPlan:
+    actions = Counter({Action(name): count for name, count in counts.items()})
+    return VariantPlan(
+        model=model,
+        rows=actions.total(),
+        requests=actions.total(),
+        actions=actions,
+        reasons=Counter({"row added": actions[Action.SUBMIT]}),
+        jobs=1 if actions[Action.SUBMIT] else 0,
+        bytes=100 * actions[Action.SUBMIT],
+    )
+
+
+def spec(name: str, *variants: VariantPlan) -> SpecPlan:
+    return SpecPlan(name=name, path=f"{name}.batchspec.yaml", endpoint="/v1/ocr", variants=variants)
+
+
+def test_what_would_be_sent_comes_first_and_the_rest_is_folded_away() -> None:
+    plan = Plan(specs=(spec("same", variant(done=7)), spec("new", variant(submit=3, done=2))), refreshed=True)
+    told = plan_markdown(plan, ["adopted job 1"])
+    assert told.splitlines() == [
+        "### batchspec plan: 3 requests to send in 1 job (300 bytes)",
+        "",
+        "| spec | model | to send | why | otherwise |",
+        "| --- | --- | ---: | --- | --- |",
+        "| `new`<br>`new.batchspec.yaml` | `mistral-small-latest` | 3 | 3 row added | 2 done |",
+        "",
+        "<details><summary>1 spec without a change</summary>",
+        "",
+        "| spec | model | requests |",
+        "| --- | --- | --- |",
+        "| `same` | `mistral-small-latest` | 7 done |",
+        "",
+        "</details>",
+        "",
+        "```text",
+        "adopted job 1",
+        "```",
+    ]
+
+
+def test_a_plan_without_changes_and_without_a_provider_says_so() -> None:
+    told = plan_markdown(Plan(specs=(spec("same", variant(done=7)),)))
+    assert told.startswith("### batchspec plan: nothing to send\n\nFrom recorded state alone")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("@everyone", "`@everyone`"),
+        ("<img src=x>", "`<img src=x>`"),
+        ("a|b", "`a\\|b`"),
+        ("a`b``c", "```a`b``c```"),
+        ("`a", "`` `a ``"),
+        ("a\nb\x1b[31m", "`a\u240ab\u241b[31m`"),
+        ("[x](https://evil.example)", "`[x](https://evil.example)`"),
+    ],
+)
+def test_a_name_stands_as_code_whatever_it_holds(name: str, shown: str) -> None:
+    told = plan_markdown(Plan(specs=(spec("s", variant(name, submit=1)),)))
+    assert f"| {shown} | 1 |" in told
+
+
+def test_a_note_cannot_end_its_block() -> None:
+    told = plan_markdown(Plan(specs=()), ["a ``` b", "c\nd"])
+    assert told.endswith("````text\na ``` b\nc\u240ad\n````\n")
+
+
+def test_a_thousand_specs_make_no_comment_that_is_too_long() -> None:
+    plan = Plan(specs=tuple(spec(f"s{number}", variant(submit=1)) for number in range(1_000)))
+    told = plan_markdown(plan)
+    assert "and 900 specs more." in told
+    assert len(told) < 65_536
