@@ -322,7 +322,8 @@ def test_the_served_emulator_keeps_its_jobs_and_ends_when_told(tmp_path: Path) -
     assert process.returncode == 0
 
 
-def test_a_plan_as_markdown_is_the_whole_of_stdout(project: Project) -> None:
+def test_a_plan_as_markdown_is_the_whole_of_stdout(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
     told = project.run("plan", "--markdown", "--no-refresh")
     assert told.code == 0, told.err
     assert told.out.startswith("### batchspec plan: ")
