@@ -166,4 +166,12 @@ class InputFiles:
     delimiter: str | None = None
 
 
-Inputs = InlineRows | InputFiles
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileList:
+    """A row for each file that a glob matches; `pattern` and `place` are as for InputFiles."""
+
+    pattern: str
+    place: tuple[str, int, int]
+
+
+Inputs = InlineRows | InputFiles | FileList

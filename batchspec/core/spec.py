@@ -15,8 +15,9 @@ from batchspec.core.canonical import Pointer
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.input_keys import read_inputs
 from batchspec.core.json_text import JsonError, parse
-from batchspec.core.model import AGENT_PREFIX, InlineRows, InputFiles, InputRow, Inputs
+from batchspec.core.model import AGENT_PREFIX, Inputs
 from batchspec.core.origin import FileOrigin, TemplateText, holds_template, is_template
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.prompting import prompt_fields
@@ -142,7 +143,7 @@ class _Builder:
         endpoint = str(keys.get("endpoint", DEFAULT_ENDPOINT))
         models = self._models()
         body = self._body(endpoint)
-        inputs = self._inputs()
+        inputs = read_inputs(self._document, self._files, self.report)
         custom_id = self.resolve(keys["custom_id"], ("custom_id",), ("custom_id",)) if "custom_id" in keys else None
         if custom_id is not None and not isinstance(custom_id, TemplateText):
             self.report(
@@ -243,33 +244,6 @@ class _Builder:
     def made_from(self, target: Pointer, pointer: Pointer) -> None:
         """Remember that a place of the body was made from a place of the spec."""
         self._replaced[target] = pointer
-
-    def _inputs(self) -> Inputs | None:
-        if "inputs" not in self._keys:
-            return InlineRows(rows=(InputRow({}, self._document.path, 1),))
-        written = self._keys["inputs"]
-        if isinstance(written, list):
-            spans = self._document.value_span
-            rows = [
-                InputRow(_mapping(row), self._document.path, spans(("inputs", index)).line)
-                for index, row in enumerate(written)
-            ]
-            return InlineRows(rows=tuple(rows))
-        options = _mapping(written) if isinstance(written, dict) else {"path": written}
-        pointer: Pointer = ("inputs", "path") if isinstance(written, dict) else ("inputs",)
-        try:
-            pattern = self._files.join(self._document.path, str(options["path"]))
-        except FileProblemError as error:
-            self.report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
-            return None
-        span = self._document.value_span(pointer)
-        return InputFiles(
-            pattern=pattern,
-            place=(self._document.path, span.line, span.column),
-            format=_text(options.get("format")),
-            encoding=_text(options.get("encoding")) or "utf-8",
-            delimiter=_text(options.get("delimiter")),
-        )
 
     def _output(self, output_dir: str, name: str) -> str:
         written = self._keys.get("output")

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import cast
 
-from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Location, Severity, did_you_mean, in_order
-from batchspec.core.errors import FileProblemError, InvalidInputError
-from batchspec.core.model import InlineRows, InputFiles, InputRow, Inputs
+from batchspec.core.diagnostics import DiagnosticSink, did_you_mean
+from batchspec.core.errors import FileProblemError
+from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.inputs.extras import ZSTD, load_extra
+from batchspec.inputs.file_list import ListedFiles
 from batchspec.inputs.findings import FileFindings
+from batchspec.inputs.matching import SpecFindings, matching_paths
 from batchspec.inputs.packing import packing
 from batchspec.inputs.row_file import RowFile
 
@@ -26,7 +28,6 @@ FORMATS = ("csv", "tsv", "jsonl", "ndjson", "json", "yaml", "yml", "txt")
 _LATER = ("parquet",)
 _WITH_ENCODING = frozenset({"csv", "tsv", "txt"})
 _WITH_DELIMITER = frozenset({"csv", "tsv"})
-_MAGIC = frozenset("*?[")
 
 Reader = Callable[[RowFile, FileFindings], Iterator[InputRow]]
 
@@ -51,11 +52,14 @@ def open_rows(inputs: Inputs, files: ProjectFiles) -> RowSource:
     """
     if isinstance(inputs, InlineRows):
         return SpecRows(inputs.rows)
-    opening = _Opening(inputs)
+    findings = SpecFindings(inputs.place)
+    if isinstance(inputs, FileList):
+        listed = tuple(matching_paths(inputs.pattern, files, findings))
+        findings.raise_if_any()
+        return ListedFiles(files=files, paths=listed, spec=inputs.place[0])
+    opening = _Opening(inputs, findings)
     found = tuple(opening.row_files(files))
-    if opening.findings:
-        first = opening.findings[0]
-        raise InvalidInputError(first.summary, in_order(opening.findings), why=first.detail, hint=first.hint)
+    findings.raise_if_any()
     return FileRows(found)
 
 
@@ -103,12 +107,13 @@ def _reader(format_name: str) -> Reader:
 class _Opening:
     """What one spec says about its input files, and what is wrong with it."""
 
-    def __init__(self, inputs: InputFiles) -> None:
+    def __init__(self, inputs: InputFiles, findings: SpecFindings) -> None:
         self.inputs = inputs
-        self.findings: list[Diagnostic] = []
+        self._findings = findings
+        self._add = findings.error
 
     def row_files(self, files: ProjectFiles) -> Iterator[RowFile]:
-        for path in self._paths(files):
+        for path in matching_paths(self.inputs.pattern, files, self._findings):
             format_name = self._format(path)
             if format_name is not None and self._options_fit(format_name):
                 yield RowFile(
@@ -118,20 +123,6 @@ class _Opening:
                     encoding=self.inputs.encoding,
                     delimiter=self.inputs.delimiter,
                 )
-
-    def _paths(self, files: ProjectFiles) -> list[str]:
-        pattern = self.inputs.pattern
-        try:
-            paths = files.glob(pattern)
-            if not paths and _MAGIC.isdisjoint(pattern):
-                # Opening a plain path says what is wrong with it, and names the nearest.
-                files.open(pattern).close()
-        except FileProblemError as error:
-            self._add(error.code, error.summary, detail=error.why, hint=error.hint)
-            return []
-        if not paths:
-            self._add("no-files", f"no file matches `{pattern}`", hint="check the folder and the suffix")
-        return paths
 
     def _format(self, path: str) -> str | None:
         """Return the format of a file, by the spec's word or by its suffix."""
@@ -167,7 +158,7 @@ class _Opening:
             if packed == ".zst":
                 load_extra(ZSTD, "a .zst file")
         except FileProblemError as error:
-            self._add(error.code, error.summary, detail=error.why, hint=error.hint)
+            self._findings.problem(error)
             return False
         return True
 
@@ -204,16 +195,3 @@ class _Opening:
             hint='write it in double quotes, such as `";"`, and a tab as `"\\t"`',
         )
         return False
-
-    def _add(self, code: str, summary: str, *, detail: str | None = None, hint: str | None = None) -> None:
-        path, line, column = self.inputs.place
-        found = Diagnostic(
-            severity=Severity.ERROR,
-            code=code,
-            location=Location.at(path, line, column),
-            summary=summary,
-            detail=detail,
-            hint=hint,
-        )
-        if found not in self.findings:
-            self.findings.append(found)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from building_specs import PATH, Folder, start
 
-from batchspec.core.model import InlineRows, InputFiles
+from batchspec.core.model import FileList, InlineRows, InputFiles
 from batchspec.core.origin import TemplateText
 from batchspec.core.spec import Limits, Submit
 
@@ -240,6 +240,28 @@ def test_input_files_are_named_relative_to_the_spec(folder: Folder) -> None:
 def test_an_input_outside_the_project_is_refused_at_its_place(folder: Folder) -> None:
     assert start(folder.finding(LEAST + "inputs: ../../t.csv\n")) == (PATH, 4, 9)
     assert start(folder.finding(LEAST + "inputs:\n  path: /t.csv\n")) == (PATH, 5, 9)
+
+
+def test_a_row_may_be_a_file(folder: Folder) -> None:
+    assert folder.spec(LEAST + "inputs: {files: ../docs/*.pdf}\n").inputs == (
+        FileList(pattern="docs/*.pdf", place=(PATH, 4, 17))
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "column"),
+    [
+        ("{}", "missing-key", 9),
+        ("{format: csv}", "missing-key", 9),
+        ("{path: a.csv, files: '*'}", "two-inputs", 23),
+        ("{files: '*', encoding: cp1252}", "option", 22),
+        ("{files: ../../x}", "file", 17),
+    ],
+)
+def test_inputs_name_one_source_and_say_only_what_fits_it(folder: Folder, written: str, code: str, column: int) -> None:
+    found = folder.finding(LEAST + f"inputs: {written}\n")
+    assert (found.code, start(found)) == (code, (PATH, 4, column))
+    assert found.hint
 
 
 # custom_id and output

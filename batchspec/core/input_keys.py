@@ -1,0 +1,105 @@
+"""Reads the key `inputs` of a spec: rows in the spec itself, files of rows, or a list of files.
+
+What the schema cannot say of it is said here; no file is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from batchspec.core.canonical import Pointer
+from batchspec.core.errors import FileProblemError
+from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs
+from batchspec.core.ports import ProjectFiles
+from batchspec.core.source import SourceDocument
+
+_SOURCES = ("path", "files")
+_HOW_TO_READ = ("format", "encoding", "delimiter")
+_ONE = ("inputs",)
+
+
+class Report(Protocol):
+    """Where a fault of a spec is reported."""
+
+    def __call__(
+        self,
+        pointer: Pointer,
+        code: str,
+        summary: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+        on_key: bool = False,
+    ) -> None:
+        """Report a fault at a place of the spec."""
+        ...
+
+
+def read_inputs(document: SourceDocument, files: ProjectFiles, report: Report) -> Inputs | None:
+    """Return a spec's inputs, one empty row where it has none; None where something was reported."""
+    if not document.has(_ONE):
+        return InlineRows(rows=(InputRow({}, document.path, 1),))
+    written = document.value_at(_ONE)
+    if isinstance(written, list):
+        return InlineRows(rows=tuple(_inline(document, index, row) for index, row in enumerate(written)))
+    if not isinstance(written, dict):
+        return _files(document, files, report, _ONE, {"path": written})
+    return _by_options(document, files, report, written)
+
+
+def _by_options(
+    document: SourceDocument, files: ProjectFiles, report: Report, written: Mapping[str, object]
+) -> Inputs | None:
+    given = [key for key in _SOURCES if key in written]
+    if not given:
+        hint = "add `path:` with a file or a glob, or `files:` with a glob for a row per file"
+        report(_ONE, "missing-key", "`inputs` names no source of rows", hint=hint)
+        return None
+    if len(given) > 1:
+        summary = f"`{given[0]}` and `{given[1]}` are both given"
+        report((*_ONE, given[1]), "two-inputs", summary, hint="keep one", on_key=True)
+        return None
+    if given == ["files"] and _refuse_options(written, report):
+        return None
+    return _files(document, files, report, (*_ONE, given[0]), written)
+
+
+def _inline(document: SourceDocument, index: int, row: object) -> InputRow:
+    assert isinstance(row, dict), "the schema lets only mappings through here"
+    return InputRow(row, document.path, document.value_span((*_ONE, index)).line)
+
+
+def _refuse_options(written: Mapping[str, object], report: Report) -> bool:
+    unfit = [key for key in _HOW_TO_READ if key in written]
+    for key in unfit:
+        hint = "remove it; `path` reads files of rows"
+        summary = f"`{key}` says how to read rows, and here each file is one"
+        report((*_ONE, key), "option", summary, hint=hint, on_key=True)
+    return bool(unfit)
+
+
+def _files(
+    document: SourceDocument, files: ProjectFiles, report: Report, pointer: Pointer, options: Mapping[str, object]
+) -> Inputs | None:
+    listed = pointer[-1] == "files"
+    try:
+        pattern = files.join(document.path, str(options["files" if listed else "path"]))
+    except FileProblemError as error:
+        report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
+        return None
+    span = document.value_span(pointer)
+    place = (document.path, span.line, span.column)
+    if listed:
+        return FileList(pattern=pattern, place=place)
+    return InputFiles(
+        pattern=pattern,
+        place=place,
+        format=_text(options.get("format")),
+        encoding=_text(options.get("encoding")) or "utf-8",
+        delimiter=_text(options.get("delimiter")),
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
