@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from batchspec.commands.limits import check_limits
 from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.plan import PlannedSpec, make_plan
 from batchspec.commands.refresh import Refresh, adopt, look, refresh
 from batchspec.commands.refusals import located
 from batchspec.commands.results import Output, export, is_current
-from batchspec.commands.status import Status
+from batchspec.commands.status import Status, spent_on
 from batchspec.commands.submit import RequestsRefusedError, Submitted, submit
 from batchspec.commands.wait import Waited, wait_for
 from batchspec.commands.world import World
-from batchspec.core.errors import LimitError, UnresolvedError
+from batchspec.core.errors import UnresolvedError
 from batchspec.core.ledger import Claim
 from batchspec.core.model import BodyDigest
 from batchspec.core.planning import Action, Plan, once_sent
@@ -31,6 +33,7 @@ class ApplyOptions:
     wait: bool = False
     wait_seconds: float | None = None
     max_requests: int | None = None
+    max_cost_usd: Decimal | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,9 +125,10 @@ class _Run:
                 begin=world.spool.begin,
                 adopted=self._done.adopted,
                 refreshed=True,
+                costing=world.costing,
             )
             self._rows_digests = {each.plan.name: each.rows_digest for each in planned}
-            self._check_limits(plan)
+            check_limits(plan, self._by_name, self._options.max_requests, self._options.max_cost_usd)
             if plan.changes and self._done.unknowable:
                 raise _unknowable(self._done.unknowable[0])
             if allowed is not None and plan.total(Action.SUBMIT) > allowed:
@@ -175,7 +179,8 @@ class _Run:
             or not is_current(each, self._rows_digests[each.spec.name], world)
         ]
         jobs = world.ledger.jobs_of(list(self._by_name))
-        status = Status(plan=self._stands, jobs=tuple(jobs), notes=tuple(self._done.notes.lines))
+        spent = spent_on(self._specs, world)
+        status = Status(plan=self._stands, jobs=tuple(jobs), notes=tuple(self._done.notes.lines), spent=spent)
         answered = {
             spec.name for spec in status.plan.specs if any(_answered(variant.actions) for variant in spec.variants)
         }
@@ -209,18 +214,6 @@ class _Run:
         self._world.ledger.declare(spec.name, spec.path, spec.models, rows)
         self._redeclared = True
 
-    def _check_limits(self, plan: Plan) -> None:
-        for spec in plan.specs:
-            if spec.emptied:
-                raise LimitError(
-                    f"{spec.name} declares no rows any more, where it had some",
-                    why="an input that has come out empty is more often a mistake than meant",
-                    hint=f"restore the input of {spec.path}, or delete the spec",
-                )
-            limit = self._by_name[spec.name].limits.max_requests
-            _check_limit(sum(variant.sends for variant in spec.variants), limit, spec.name, "`limits.max_requests`")
-        _check_limit(plan.sends, self._options.max_requests, "this plan", "--max-requests")
-
 
 def _unknowable(job_id: str) -> UnresolvedError:
     return UnresolvedError(
@@ -232,12 +225,3 @@ def _unknowable(job_id: str) -> UnresolvedError:
 
 def _answered(actions: Mapping[Action, int]) -> bool:
     return any(actions.get(action) for action in (Action.DONE, Action.FAILED, Action.HELD, Action.LOST, Action.RETRY))
-
-
-def _check_limit(sends: int, limit: int | None, what: str, where: str) -> None:
-    if limit is not None and sends > limit:
-        raise LimitError(
-            f"{what} would send {sends:,} requests; {where} allows {limit:,}",
-            why="nothing was sent",
-            hint="look at `batchspec plan` for why there are so many; raise the limit if they are meant",
-        )

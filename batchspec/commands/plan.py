@@ -11,6 +11,7 @@ from batchspec.commands.loading import LoadedSpec
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.ledger import Ledger, RequestStatus
 from batchspec.core.lines import request_line
+from batchspec.core.metering import Costing
 from batchspec.core.model import RequestDigest
 from batchspec.core.planning import Action, PendingShard, Plan, SpecPlan, VariantPlan, decide, reason
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
@@ -42,8 +43,11 @@ def make_plan(
     begin: Callable[[], SpoolWriter] = CountingWriter,
     adopted: Adopted | None = None,
     refreshed: bool = False,
+    costing: Costing | None = None,
 ) -> tuple[Plan, tuple[PlannedSpec, ...]]:
     """Plan every spec in one pass over its rows; `begin` starts a file for what is to be sent.
+
+    With `costing` the plan also tells what sending comes to.
 
     Raises InvalidInputError, with every finding, when a row of any spec cannot be rendered.
     """
@@ -51,7 +55,7 @@ def make_plan(
     progress.start("rendering")
     planned = []
     for loaded in specs:
-        planner = _SpecPlanner(loaded, ledger, scratch, findings, begin, adopted or {})
+        planner = _SpecPlanner(loaded, ledger, scratch, findings, begin, adopted or {}, costing)
         for chunk in desired_chunks(loaded, scratch, findings, progress, stop):
             if not findings.errors:
                 planner.add(chunk)
@@ -80,6 +84,7 @@ class _SpecPlanner:
         findings: Findings,
         begin: Callable[[], SpoolWriter],
         adopted: Adopted,
+        costing: Costing | None,
     ) -> None:
         spec = loaded.spec
         self._spec = spec
@@ -99,6 +104,9 @@ class _SpecPlanner:
         self._rows = 0
         self._rows_digest = RowsDigest()
         self._shards: list[PendingShard] = []
+        body = spec.body if isinstance(spec.body, dict) else {}
+        self._costing = costing
+        self._meter = None if costing is None else costing.meter(spec.endpoint, body)
         inline = spec.submit is Submit.INLINE
         limits = inline_limits(spec.limits) if inline else spec.limits
         self._cutter = ShardCutter(spec.models, limits, begin, one_part=inline)
@@ -117,8 +125,11 @@ class _SpecPlanner:
         self._compare(chunk.rows if self._names_ids else fresh, fresh, needs)
         for index in sorted(needs.models):
             row = fresh[index]
+            models = frozenset(needs.models[index])
+            if self._meter is not None:
+                self._meter.add(row.digest, row.body, models)
             line = request_line(row.custom_id, row.body)
-            for cut in self._cutter.add(line, frozenset(needs.models[index])):
+            for cut in self._cutter.add(line, models):
                 self._keep(cut)
 
     def _decide(self, model: str, rows: Sequence[RenderedRow], needs: _Needs) -> None:
@@ -177,6 +188,7 @@ class _SpecPlanner:
         removed = self._declared_before - self._still_declared
         for variant in self._variants.values():
             variant.removed = removed
+        self._estimate()
         plan = SpecPlan(
             name=self._spec.name,
             path=self._spec.path,
@@ -190,6 +202,17 @@ class _SpecPlanner:
             redeclare=self._changed or removed > 0,
             rows_digest=self._rows_digest.told(),
         )
+
+    def _estimate(self) -> None:
+        """Say what sending comes to; the past is asked about only where something is sent."""
+        sending = [variant for variant in self._variants.values() if variant.sends]
+        if self._costing is None or self._meter is None or not sending:
+            return
+        whole = self._costing.prices.by_answer(variant.model for variant in sending)
+        usage = self._ledger.usage([self._spec.name], whole)
+        past = {each.model: each.used for each in usage}
+        for variant in sending:
+            variant.estimate = self._meter.finish(variant.model, variant.sends, past.get(variant.model))
 
 
 def _to_send(digests: Sequence[RequestDigest], actions: Sequence[Action]) -> list[RequestDigest]:

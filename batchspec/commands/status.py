@@ -12,16 +12,21 @@ from batchspec.commands.results import Output, export
 from batchspec.commands.world import World
 from batchspec.core.ledger import RecordedJob
 from batchspec.core.planning import Action, Plan
+from batchspec.core.spending import Spent, spending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Where these specs stand. `plan` holds the counts; `outputs` are the files written since jobs were collected."""
+    """Where these specs stand. `plan` holds the counts; `outputs` are the files written since jobs were collected.
+
+    `spent` is what the recorded answers have used and cost; None where no prices were at hand.
+    """
 
     plan: Plan
     jobs: tuple[RecordedJob, ...]
     notes: tuple[str, ...] = ()
     outputs: tuple[Output, ...] = ()
+    spent: tuple[Spent, ...] | None = None
 
     @property
     def converged(self) -> bool:
@@ -47,6 +52,21 @@ def count(specs: Sequence[LoadedSpec], world: World, done: Refresh, outputs: Seq
             stop=world.stop,
             adopted=done.adopted,
             refreshed=world.provider is not None,
+            costing=world.costing,
         )
     jobs = world.ledger.jobs_of([each.spec.name for each in specs])
-    return Status(plan=plan, jobs=tuple(jobs), notes=tuple(done.notes.lines), outputs=tuple(outputs))
+    return Status(
+        plan=plan,
+        jobs=tuple(jobs),
+        notes=tuple(done.notes.lines),
+        outputs=tuple(outputs),
+        spent=spent_on(specs, world),
+    )
+
+
+def spent_on(specs: Sequence[LoadedSpec], world: World) -> tuple[Spent, ...] | None:
+    """Return what the recorded answers to these specs have used and cost; None where no prices are at hand."""
+    if world.prices is None:
+        return None
+    whole = world.prices.by_answer(model for each in specs for model in each.spec.models)
+    return spending(world.ledger.usage([each.spec.name for each in specs], whole), world.prices)

@@ -10,7 +10,9 @@ from typing import BinaryIO
 
 from batchspec.commands.desired import Stop
 from batchspec.core.ledger import Ledger
+from batchspec.core.metering import Costing
 from batchspec.core.ports import Checkpoint, Clock, Progress, Provider, Scratch, Spool
+from batchspec.core.pricing import PriceTable
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
 
 NewScratch = Callable[[], AbstractContextManager[Scratch]]
@@ -24,6 +26,7 @@ class World:
     `open_output` opens a path, relative to the project's root, to be written whole or not at all; `fingerprint`
     changes with a file there, and is None where there is none; `local_path` is where it lies on disk. `downloads` is a
     folder for result files on their way in. `settle_seconds` is how long an unresolved submission is looked for.
+    `costing` says what sending would come to, for a command that asks; `prices` what the answers have cost.
     """
 
     ledger: Ledger
@@ -39,6 +42,8 @@ class World:
     stop: Stop
     checkpoint: Checkpoint
     settle_seconds: float = DEFAULT_SETTLE_SECONDS
+    costing: Costing | None = None
+    prices: PriceTable | None = None
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -76,7 +76,7 @@ class Estimate:
     """
 
     requests: int
-    input: InputTokens | None = None
+    input_tokens: InputTokens | None = None
     most_output: int | None = None
     expected_output: int | None = None
     most_usd: Decimal | None = None
@@ -92,7 +92,7 @@ class Estimate:
     @property
     def estimated(self) -> bool:
         """Whether the input was not counted to the last token by the model's own tokeniser."""
-        return self.input is None or not self.input.exact or self.input.margin > 0
+        return self.input_tokens is None or not self.input_tokens.exact or self.input_tokens.margin > 0
 
 
 class _Sampled(NamedTuple):
@@ -171,10 +171,6 @@ def _projected(sample: Sequence[tuple[float, float]], population: int, size: int
     return max(0, round(figure)), math.ceil(_SURE * population * math.sqrt(variance))
 
 
-PastUsage = Callable[[str, str], Used | None]
-"""Returns what answers to a spec and model have used so far, by their names; None where there are none."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costing:
     """How costs are told: by which prices and counts, of a sample or of all requests."""
@@ -230,7 +226,7 @@ class Meter:
         expected = None if mean is None else math.ceil(mean.output_tokens * requests / answered)
         return Estimate(
             requests=requests,
-            input=tokens,
+            input_tokens=tokens,
             most_output=most,
             expected_output=expected if most is None or expected is None else min(expected, most),
             most_usd=self._cost(model, tokens and tokens.most, most),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import StrEnum
 
 from batchspec.core.ledger import Recorded, RequestStatus
+from batchspec.core.metering import Estimate
 from batchspec.core.ports import SpooledFile
+from batchspec.core.pricing import total
 
 
 class Action(StrEnum):
@@ -57,6 +60,7 @@ class VariantPlan:
 
     Every action counts distinct requests, and they add up to `requests`. `removed` counts rows that were declared
     when the spec was last applied and are no more. `adopted` counts requests of jobs that this command has adopted.
+    `estimate` is what sending comes to; None where nothing is sent, or where it was not asked for.
     """
 
     model: str
@@ -69,6 +73,14 @@ class VariantPlan:
     reasons: Counter[str] = field(default_factory=Counter)
     jobs: int = 0
     bytes: int = 0
+    estimate: Estimate | None = None
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What sending costs, by the bound or else the expectation; None where that is not known."""
+        if not self.sends:
+            return Decimal(0)
+        return None if self.estimate is None else self.estimate.cost_usd
 
     @property
     def sends(self) -> int:
@@ -152,6 +164,11 @@ class Plan:
         return sum(variant.bytes for variant in self.variants)
 
     @property
+    def cost_usd(self) -> Decimal | None:
+        """What sending everything costs; None where any part of it is not known."""
+        return total(variant.cost_usd for variant in self.variants)
+
+    @property
     def changes(self) -> bool:
         """Whether `apply` would send anything."""
         return self.sends > 0
@@ -167,7 +184,7 @@ def once_sent(plan: Plan) -> Plan:
 def _sent(variant: VariantPlan) -> VariantPlan:
     actions = Counter({action: count for action, count in variant.actions.items() if not action.sends})
     actions[Action.IN_FLIGHT] += variant.sends
-    return replace(variant, actions=actions, reasons=Counter(), jobs=0, bytes=0)
+    return replace(variant, actions=actions, reasons=Counter(), jobs=0, bytes=0, estimate=None)
 
 
 def reason(

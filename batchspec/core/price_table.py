@@ -15,7 +15,13 @@ from batchspec.core.schema import SchemaChecker, document_diagnostics
 from batchspec.core.source import SourceDocument, load_source
 
 _HALF = 0.5
-_RATES = ("input", "output", "pages", "annotated_pages", "minute")
+_RATES = {
+    "input": "input_tokens",
+    "output": "output_tokens",
+    "pages": "pages",
+    "annotated_pages": "annotated_pages",
+    "minute": "minute",
+}
 
 
 def read_prices(text: str, path: str, schema: Mapping[str, object], base: PriceTable | None = None) -> PriceTable:
@@ -40,7 +46,7 @@ def read_prices(text: str, path: str, schema: Mapping[str, object], base: PriceT
 
 
 def _price(line: Mapping[str, object], as_of: str, source: str) -> Price:
-    rates = {name: _decimal(line[name]) for name in _RATES if name in line}
+    rates = {field: _decimal(line[name]) for name, field in _RATES.items() if name in line}
     return Price(as_of=str(line.get("as_of", as_of)), source=str(line.get("source", source)), **rates)
 
 

@@ -21,14 +21,14 @@ _ANY = "*"
 class Price:
     """What one model costs outside of a batch, in US dollars; None where nothing is said of a unit.
 
-    `input` and `output` are for a million tokens, `pages` and `annotated_pages` for a thousand pages, `minute` for a
-    minute of sound. `as_of` (YYYY-MM-DD) and `source` say when and where it was stated.
+    `input_tokens` and `output_tokens` are for a million of them, `pages` and `annotated_pages` for a thousand,
+    `minute` for a minute of sound. `as_of` (YYYY-MM-DD) and `source` say when and where it was stated.
     """
 
     as_of: str
     source: str
-    input: Decimal | None = None
-    output: Decimal | None = None
+    input_tokens: Decimal | None = None
+    output_tokens: Decimal | None = None
     pages: Decimal | None = None
     annotated_pages: Decimal | None = None
     minute: Decimal | None = None
@@ -38,12 +38,12 @@ class Price:
 
         A price by the minute alone charges no tokens: those that are told then are the sound's.
         """
-        by_sound = self.minute is not None and self.input is None and self.output is None
+        by_sound = self.minute is not None and self.input_tokens is None and self.output_tokens is None
         return total(
             None if rate is None and amount else (rate or Decimal(0)) * amount / unit
             for rate, amount, unit in (
-                (self.input, 0 if by_sound else used.input_tokens, _MILLION),
-                (self.output, 0 if by_sound else used.output_tokens, _MILLION),
+                (self.input_tokens, 0 if by_sound else used.input_tokens, _MILLION),
+                (self.output_tokens, 0 if by_sound else used.output_tokens, _MILLION),
                 (self.pages, used.pages, _THOUSAND),
                 (self.annotated_pages, used.annotated_pages, _THOUSAND),
                 (self.minute, used.audio_seconds, _SECONDS),
@@ -82,6 +82,11 @@ class PriceTable:
         if cost is None and price is not None and price.of(_EVERYTHING) == 0:
             return Decimal(0)
         return None if cost is None else cost * self.batch
+
+    def by_answer(self, models: Iterable[str]) -> frozenset[str]:
+        """Return those of the models that charge for what only an answer's body tells."""
+        priced = ((model, self.price(model)) for model in models)
+        return frozenset(model for model, price in priced if price is not None and price.by_answer)
 
     def extended(self, other: PriceTable) -> PriceTable:
         """Return this table with another's prices before its own."""

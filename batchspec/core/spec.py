@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -37,11 +38,12 @@ class Submit(StrEnum):
 
 
 class Limits(NamedTuple):
-    """Bounds of one spec: the first stops `apply`, the others cut its requests into jobs."""
+    """Bounds of one spec: `max_requests` and `max_cost_usd` stop `apply`, the others cut its requests into jobs."""
 
     max_requests: int | None = None
     requests_per_job: int = 100_000
     bytes_per_file: int = 500_000_000
+    max_cost_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +175,7 @@ class _Builder:
             timeout_hours=_integer(keys.get("timeout_hours"), 24),
             limits=Limits(
                 max_requests=_integer(limits["max_requests"], 0) if "max_requests" in limits else None,
+                max_cost_usd=Decimal(str(limits["max_cost_usd"])) if "max_cost_usd" in limits else None,
                 requests_per_job=_integer(limits.get("requests_per_job"), Limits().requests_per_job),
                 bytes_per_file=_integer(limits.get("bytes_per_file"), Limits().bytes_per_file),
             ),

@@ -33,8 +33,8 @@ PRICES = PriceTable(
     as_of="2026-08-21",
     batch=Decimal("0.5"),
     prices={
-        MODEL: Price(as_of="2026-08-21", source="a test", input=Decimal(2), output=Decimal(4)),
-        "free": Price(as_of="2026-08-21", source="a test", input=Decimal(0), output=Decimal(0)),
+        MODEL: Price(as_of="2026-08-21", source="a test", input_tokens=Decimal(2), output_tokens=Decimal(4)),
+        "free": Price(as_of="2026-08-21", source="a test", input_tokens=Decimal(0), output_tokens=Decimal(0)),
     },
 )
 
@@ -71,13 +71,13 @@ def texts(count: int) -> list[bytes]:
 
 def true_tokens(bodies: list[bytes]) -> int:
     told = estimate(bodies, {}, exact=True)
-    assert told.input is not None
-    return told.input.tokens
+    assert told.input_tokens is not None
+    return told.input_tokens.tokens
 
 
 def test_a_few_requests_are_counted_one_and_all() -> None:
     told = estimate([chat("four"), chat("fives")], {"max_tokens": 10})
-    assert (told.input, told.most_output, told.counted) == (InputTokens(3 + 4, 0, True), 20, 2)
+    assert (told.input_tokens, told.most_output, told.counted) == (InputTokens(3 + 4, 0, True), 20, 2)
     assert told.most_usd == told.cost_usd == Decimal("0.000047")
     assert not told.estimated
 
@@ -85,15 +85,15 @@ def test_a_few_requests_are_counted_one_and_all() -> None:
 def test_a_sample_is_near_says_how_near_and_is_the_same_in_any_order() -> None:
     bodies = texts(SAMPLE * 5)
     told = estimate(bodies, {"max_tokens": 10})
-    assert told.input is not None
+    assert told.input_tokens is not None
     assert told.counted == SAMPLE
     assert told.estimated
-    assert 0 < told.input.margin < told.input.tokens / 10
-    assert abs(told.input.tokens - true_tokens(bodies)) <= 2 * told.input.margin
+    assert 0 < told.input_tokens.margin < told.input_tokens.tokens / 10
+    assert abs(told.input_tokens.tokens - true_tokens(bodies)) <= 2 * told.input_tokens.margin
     shuffled = list(bodies)
     random.Random(1).shuffle(shuffled)
     assert estimate(shuffled, {"max_tokens": 10}) == told
-    assert told.most_usd == PRICES.cost(MODEL, Used(told.input.most, 10 * len(bodies)))
+    assert told.most_usd == PRICES.cost(MODEL, Used(told.input_tokens.most, 10 * len(bodies)))
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
@@ -116,8 +116,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 def test_all_are_counted_where_that_is_asked_for() -> None:
     bodies = texts(SAMPLE + 50)
     told = estimate(bodies, {"max_tokens": 10}, exact=True)
-    assert told.input is not None
-    assert (told.counted, told.input.margin, told.estimated) == (len(bodies), 0, False)
+    assert told.input_tokens is not None
+    assert (told.counted, told.input_tokens.margin, told.estimated) == (len(bodies), 0, False)
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=40, unique=True), st.integers(3, 50))
@@ -159,7 +159,7 @@ def test_answers_that_tell_no_usage_lead_to_expect_nothing() -> None:
 def test_what_holds_more_than_text_is_expected_from_the_past_or_unknown() -> None:
     picture = encode({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}]})
     told = estimate([picture], {"max_tokens": 5})
-    assert (told.input, told.cost_usd, told.estimated) == (None, None, True)
+    assert (told.input_tokens, told.cost_usd, told.estimated) == (None, None, True)
     told = estimate([picture], {"max_tokens": 5}, past=Used(2000, 10, answers=2))
     assert told.cost_usd == PRICES.cost(MODEL, Used(1000, 5))
 
@@ -200,19 +200,19 @@ def test_each_model_is_counted_by_itself_and_groups_add_up() -> None:
     meter = Costing(prices=PRICES, counter=ByModel()).meter(CHAT, {"max_tokens": 1})
     meter.add(digest(b"1"), b"{}", frozenset({"m", "long"}))
     meter.add(digest(b"2"), b"{}", frozenset({"long"}))
-    assert meter.finish("m", 1, None).input == InputTokens(1, 0, False)
+    assert meter.finish("m", 1, None).input_tokens == InputTokens(1, 0, False)
     both = meter.finish("long", 2, None)
-    assert (both.input, both.most_output, both.counted) == (InputTokens(8, 0, True), 2, 2)
+    assert (both.input_tokens, both.most_output, both.counted) == (InputTokens(8, 0, True), 2, 2)
 
 
 def test_nothing_to_send_comes_to_nothing_known() -> None:
     told = estimate([], {"max_tokens": 1})
-    assert (told.requests, told.input, told.most_output) == (0, None, None)
+    assert (told.requests, told.input_tokens, told.most_output) == (0, None, None)
 
 
 @pytest.mark.parametrize("count", [SAMPLE - 1, SAMPLE, SAMPLE + 1])
 def test_the_sample_begins_where_there_are_more(count: int) -> None:
     told = estimate(texts(count), {"max_tokens": 1})
     assert told.counted == min(count, SAMPLE)
-    assert told.input is not None
-    assert (told.input.margin > 0) == (count > SAMPLE)
+    assert told.input_tokens is not None
+    assert (told.input_tokens.margin > 0) == (count > SAMPLE)

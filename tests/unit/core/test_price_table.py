@@ -21,7 +21,7 @@ def read(text: str, base: PriceTable | None = None) -> PriceTable:
 def test_a_table_of_ones_own_goes_before_the_other_and_keeps_the_rest() -> None:
     base = read(HEAD + "models:\n- {names: [a, b], input: 1}\n")
     both = read(HEAD + "batch: 0.25\nmodels:\n- {names: [b, c], input: 0.15, source: a letter}\n", base)
-    assert {name: price.input for name, price in both.prices.items()} == {
+    assert {name: price.input_tokens for name, price in both.prices.items()} == {
         "a": Decimal(1),
         "b": Decimal("0.15"),
         "c": Decimal("0.15"),

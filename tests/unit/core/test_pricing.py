@@ -34,7 +34,7 @@ def packaged() -> PriceTable:
 
 
 def test_a_million_tokens_cost_half_their_price_to_the_last_digit() -> None:
-    prices = table(input=Decimal("0.15"), output=Decimal("0.6"))
+    prices = table(input_tokens=Decimal("0.15"), output_tokens=Decimal("0.6"))
     assert cost(prices, Used(input_tokens=1_000_000, output_tokens=1_000_000)) == Decimal("0.375")
     assert cost(prices, Used(input_tokens=1)) == Decimal("0.000000075")
 
@@ -43,7 +43,7 @@ def test_a_million_tokens_cost_half_their_price_to_the_last_digit() -> None:
 def test_the_cost_of_two_together_is_the_sum_of_their_costs(
     one: Decimal, other: Decimal, a: int, b: int, c: int, d: int
 ) -> None:
-    prices = table(input=one, output=other)
+    prices = table(input_tokens=one, output_tokens=other)
     first, second = Used(input_tokens=a, output_tokens=b), Used(input_tokens=c, output_tokens=d)
     assert cost(prices, first.plus(second)) == cost(prices, first) + cost(prices, second)
 
@@ -51,11 +51,11 @@ def test_the_cost_of_two_together_is_the_sum_of_their_costs(
 @given(RATES, COUNTS)
 def test_a_batch_costs_half_of_what_it_costs_outside_of_one(rate: Decimal, tokens: int) -> None:
     used = Used(input_tokens=tokens)
-    assert 2 * cost(table(input=rate), used) == cost(table(batch="1", input=rate), used)
+    assert 2 * cost(table(input_tokens=rate), used) == cost(table(batch="1", input_tokens=rate), used)
 
 
 def test_more_is_never_cheaper() -> None:
-    prices = table(input=Decimal("0.1"), output=Decimal("0.3"))
+    prices = table(input_tokens=Decimal("0.1"), output_tokens=Decimal("0.3"))
     costs = [cost(prices, Used(input_tokens=count, output_tokens=count)) for count in range(5)]
     assert costs == sorted(set(costs))
 
@@ -63,10 +63,10 @@ def test_more_is_never_cheaper() -> None:
 @pytest.mark.parametrize(
     ("prices", "used"),
     [
-        (table(input=Decimal(1)), Used(output_tokens=1)),
-        (table(input=Decimal(1), output=Decimal(1)), Used(pages=1)),
+        (table(input_tokens=Decimal(1)), Used(output_tokens=1)),
+        (table(input_tokens=Decimal(1), output_tokens=Decimal(1)), Used(pages=1)),
         (table(pages=Decimal(1)), Used(annotated_pages=1)),
-        (table(input=Decimal(1), output=Decimal(1)), Used(input_tokens=1, answers=2, unmetered=1)),
+        (table(input_tokens=Decimal(1), output_tokens=Decimal(1)), Used(input_tokens=1, answers=2, unmetered=1)),
         (PriceTable(as_of="2026-08-21", batch=Decimal("0.5")), Used(input_tokens=1)),
     ],
 )
@@ -81,23 +81,25 @@ def test_a_sum_with_an_unknown_part_is_unknown() -> None:
 
 
 def test_what_is_free_costs_nothing_even_where_its_answers_tell_no_usage() -> None:
-    assert cost(table(input=Decimal(0), output=Decimal(0)), Used(answers=3, unmetered=3)) == 0
+    assert cost(table(input_tokens=Decimal(0), output_tokens=Decimal(0)), Used(answers=3, unmetered=3)) == 0
 
 
 def test_sound_by_the_minute_charges_no_tokens_unless_they_have_a_price_too() -> None:
     used = Used(input_tokens=4, output_tokens=635, audio_seconds=120)
     assert cost(table(minute=Decimal("0.003")), used) == Decimal("0.003")
-    assert cost(table(minute=Decimal("0.003"), input=Decimal(1), output=Decimal(1)), used) == Decimal("0.0033195")
+    assert cost(table(minute=Decimal("0.003"), input_tokens=Decimal(1), output_tokens=Decimal(1)), used) == Decimal(
+        "0.0033195"
+    )
 
 
 def test_the_longest_beginning_that_fits_gives_the_price_and_a_whole_name_goes_before() -> None:
     def priced(rate: int) -> Price:
-        return Price(as_of="2026-08-21", source="a test", input=Decimal(rate))
+        return Price(as_of="2026-08-21", source="a test", input_tokens=Decimal(rate))
 
     names = {"ft:*": priced(1), "ft:small:*": priced(2), "ft:small:mine": priced(3)}
     prices = PriceTable(as_of="2026-08-21", batch=Decimal(1), prices=names)
     found = [prices.price(name) for name in ("ft:large:x", "ft:small:x", "ft:small:mine", "small")]
-    assert [each and each.input for each in found] == [1, 2, 3, None]
+    assert [each and each.input_tokens for each in found] == [1, 2, 3, None]
 
 
 def test_every_packaged_price_has_its_day_and_its_source() -> None:
@@ -109,7 +111,7 @@ def test_every_packaged_price_has_its_day_and_its_source() -> None:
         assert price.source.startswith("https://docs.mistral.ai/models/"), name
     small = prices.price("mistral-small-latest")
     assert small is not None
-    assert (small.input, small.output) == (Decimal("0.15"), Decimal("0.6"))
+    assert (small.input_tokens, small.output_tokens) == (Decimal("0.15"), Decimal("0.6"))
     assert prices.price("agent:ag_1") is None
 
 
