@@ -22,6 +22,7 @@ from batchspec.core.schema.problems import found_words
 from batchspec.core.spec import Spec
 from batchspec.core.template import Compiled, TemplateCompiler, TemplateError
 from batchspec.core.uploads import LocalFile
+from batchspec.core.user_schemas import schema_findings
 
 _NAMES = ("row", "spec", "vars")
 _LONGEST_CUSTOM_ID = 512
@@ -56,7 +57,7 @@ class SpecRenderer:
         )
         constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
         self._names: dict[str, object] = dict(compiler.globals) | constants
-        findings: list[Diagnostic] = []
+        findings: list[Diagnostic] = [*schema_findings(spec)]
         try:
             self._body = compile_body(spec.body, compiler, constants)
         except TemplateProblems as error:
@@ -68,7 +69,7 @@ class SpecRenderer:
         except TemplateError as error:
             findings.append(_template_finding(spec, (), error))
         if findings:
-            raise InvalidInputError(f"{spec.path} has templates that do not compile", findings)
+            raise InvalidInputError(f"{spec.path} has a body that cannot be sent", findings)
         self._checker = BodyChecker(body_schema, self._body) if body_schema is not None else None
         self._warned: set[tuple[Pointer, str]] = set()
 

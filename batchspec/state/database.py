@@ -216,4 +216,7 @@ def _translated(error: sqlite3.DatabaseError, path: Path) -> StateError:
         )
     if "locked" in text:
         return StateError(f"the state {path} is in use by another program", hint="close what holds it and run again")
-    return StateError(f"the state {path} cannot be used: {text}", hint="`batchspec state check` says more")
+    return StateError(
+        f"the state {path} cannot be used: {text}",
+        hint="look at the disk's health and free space and run again; `batchspec state check` says whether it is whole",
+    )

@@ -58,7 +58,9 @@ def _describe(holder: Path, command: str) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
     # Only for people: the lock holds without it, on a full disk too.
     with suppress(OSError):
-        holder.write_text(json.dumps({"pid": os.getpid(), "command": command, "since": since}), encoding="utf-8")
+        descriptor = os.open(holder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(json.dumps({"pid": os.getpid(), "command": command, "since": since}))
 
 
 def _described(holder: Path) -> str:

@@ -302,7 +302,7 @@ def test_a_bug_that_quotes_the_key_has_a_log_without_it(tmp_path: Path, forks: F
         assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-OPEN = {".gitignore", "state.db.holder.json"}
+OPEN = {".gitignore"}
 """What says nothing of anybody's data, in a folder that is its owner's alone."""
 
 

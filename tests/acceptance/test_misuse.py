@@ -51,6 +51,12 @@ SPEC = chat_spec()
         (SPEC + "output: .git/x.jsonl\n", ["error[file]"]),
         (SPEC + "metadata: {bspec_x: y}\n", ["bspec_"]),
         (SPEC.replace("prompt:", "prompt: {file: nope.md}\nx-p:"), ["nope.md"]),
+        (
+            SPEC.replace(
+                "max_tokens: 20", "response_format: {type: json_schema, json_schema: {name: a, schema: {type: 5}}}"
+            ),
+            ["demo.batchspec.yaml:7:", "error[", "`type`"],
+        ),
         ("- a list\n", ["error["]),
         ("", ["error["]),
         ("a: [1\n", ["error[yaml-syntax]"]),
