@@ -11,6 +11,7 @@ from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.model import Inputs
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.rendering import SpecRenderer
+from batchspec.core.row_shape import shaped
 from batchspec.core.schema import SchemaChecker, document_diagnostics
 from batchspec.core.source import load_source
 from batchspec.core.spec import Spec, build_spec
@@ -102,7 +103,9 @@ class SpecLoader:
             found = document.diagnostic(("vars",), "variable-type", str(error), hint="give a value of that type")
             raise InvalidInputError(f"{path} cannot take a variable", [found]) from None
         renderer = SpecRenderer(spec, self.files, self.schema(endpoint_at(spec.endpoint).schema))
-        return LoadedSpec(spec=spec, renderer=renderer, rows=self.open_rows(spec.inputs, self.files))
+        constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
+        rows = shaped(self.open_rows(spec.inputs, self.files), spec.shape, constants)
+        return LoadedSpec(spec=spec, renderer=renderer, rows=rows)
 
 
 def _raise_if_errors(findings: Sequence[Diagnostic]) -> None:

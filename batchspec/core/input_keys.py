@@ -5,13 +5,16 @@ What the schema cannot say of it is said here; no file is opened.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from batchspec.core.canonical import Pointer
 from batchspec.core.errors import FileProblemError
 from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs
+from batchspec.core.origin import Origin, TemplateText
 from batchspec.core.ports import ProjectFiles
+from batchspec.core.row_shape import RowShape, TypedColumn
+from batchspec.core.row_values import ColumnType
 from batchspec.core.source import SourceDocument
 
 _SOURCES = ("path", "files")
@@ -63,6 +66,33 @@ def _by_options(
     if given == ["files"] and _refuse_options(written, report):
         return None
     return _files(document, files, report, (*_ONE, given[0]), written)
+
+
+def read_shape(document: SourceDocument, origin: Callable[[Pointer], Origin]) -> RowShape:
+    """Return which rows a spec takes of its inputs; `origin` says where a text of the spec stands."""
+    written = document.value_at(_ONE) if document.has(_ONE) else None
+    if not isinstance(written, dict):
+        return RowShape()
+    where, limit, columns = written.get("where"), written.get("limit"), written.get("columns", {})
+    assert isinstance(columns, dict), "the schema lets only mappings through here"
+    return RowShape(
+        where=None if where is None else TemplateText(text=_braced(str(where)), origin=origin((*_ONE, "where"))),
+        limit=limit if isinstance(limit, int) else None,
+        columns=tuple(
+            TypedColumn(name, ColumnType(str(kind)), _place(document, (*_ONE, "columns", name)))
+            for name, kind in columns.items()
+        ),
+    )
+
+
+def _braced(expression: str) -> str:
+    stripped = expression.strip()
+    return stripped if stripped.startswith("{{") and stripped.endswith("}}") else f"{{{{ {expression} }}}}"
+
+
+def _place(document: SourceDocument, pointer: Pointer) -> tuple[str, int, int]:
+    span = document.key_span(pointer)
+    return document.path, span.line, span.column
 
 
 def _inline(document: SourceDocument, index: int, row: object) -> InputRow:

@@ -16,12 +16,13 @@ from batchspec.core.canonical import Pointer
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
-from batchspec.core.input_keys import read_inputs
+from batchspec.core.input_keys import read_inputs, read_shape
 from batchspec.core.json_text import JsonError, parse
 from batchspec.core.model import AGENT_PREFIX, Inputs
 from batchspec.core.origin import FileOrigin, TemplateText, holds_template, is_template
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.prompting import prompt_fields
+from batchspec.core.row_shape import RowShape
 from batchspec.core.source import SourceDocument, load_source
 
 DEFAULT_ENDPOINT = "/v1/chat/completions"
@@ -75,6 +76,7 @@ class Spec:
     body: Tree
     output_path: str
     document: SourceDocument
+    shape: RowShape = field(default_factory=RowShape)
     custom_id: TemplateText | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     timeout_hours: int = 24
@@ -167,6 +169,7 @@ class _Builder:
             endpoint=endpoint,
             models=models,
             inputs=inputs,
+            shape=read_shape(self._document, lambda at: YamlOrigin(document=self._document, pointer=at)),
             custom_id=custom_id,
             body=body,
             output_path=output_path,

@@ -27,7 +27,14 @@ name: ticket-triage
 description: Route support tickets to a queue.
 endpoint: /v1/chat/completions
 models: [mistral-small-latest, ministral-8b-latest]
-inputs: {path: data/*.csv, format: csv, encoding: cp1252, delimiter: ";"}
+inputs:
+  path: data/*.csv
+  format: csv
+  encoding: cp1252
+  delimiter: ";"
+  columns: {n: integer}
+  where: row.n > 3
+  limit: 10
 custom_id: "{{ row.ticket_id }}"
 prompt:
   system: {file: prompts/triage.system.md.j2}
