@@ -57,7 +57,7 @@ spec, an input or a template have codes of their own: see [diagnostics](diagnost
 _SPEC_FOREWORD = """\
 A spec is one YAML file, `<name>.batchspec.yaml`, read as [YAML 1.2](yaml.md). A key that is not here is an error, but
 for those that begin with `x-`, which are ignored: a place for YAML anchors and notes. [Templates](templates.md) stand
-in `prompt`, `body` and `custom_id`; `{file: path}` stands for the content of a file there.
+in `prompt`, `body`, `custom_id` and `output.columns`; `{file: path}` stands for the content of a file there.
 
 `batchspec schema` prints the JSON Schema that this page is made from. An editor with a YAML language server completes
 and checks a spec whose first line names it:"""

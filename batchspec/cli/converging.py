@@ -105,6 +105,7 @@ def apply(
     batchspec apply --wait
     """
     from batchspec.cli import wiring
+    from batchspec.cli.rendering import show_warnings
     from batchspec.commands.apply import ApplyOptions
     from batchspec.commands.apply import apply as converge
     from batchspec.report.documents import applied_document
@@ -134,6 +135,7 @@ def apply(
         console.document(applied_document(applied))
     else:
         console.out(applied_text(applied, console.out_style(), console.relative))
+    show_warnings(applied.outputs, console)
     if applied.waited is None:
         return ExitCode.DONE
     if applied.waited.ran_out:
@@ -167,6 +169,7 @@ def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, **own: Any) -> i
     batchspec status --json
     """
     from batchspec.cli import wiring
+    from batchspec.cli.rendering import show_warnings
     from batchspec.commands.status import status as stand
     from batchspec.report.documents import status_document
     from batchspec.report.text import status_text
@@ -182,6 +185,7 @@ def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, **own: Any) -> i
         console.document(status_document(found))
     else:
         console.out(status_text(found, console.out_style(), console.relative))
+    show_warnings(found.outputs, console)
     return ExitCode.DONE
 
 
@@ -200,6 +204,7 @@ def wait(run: Run, /, paths: tuple[Path, ...], timeout: float | None, as_json: b
     batchspec wait --timeout 2h
     """
     from batchspec.cli import wiring
+    from batchspec.cli.rendering import show_warnings
     from batchspec.commands.refresh import Refresh
     from batchspec.commands.results import export
     from batchspec.commands.status import count
@@ -223,6 +228,7 @@ def wait(run: Run, /, paths: tuple[Path, ...], timeout: float | None, as_json: b
     else:
         console.out(status_text(found, console.out_style(), console.relative))
         console.say(outputs_text(outputs, console.err_style(), console.relative))
+    show_warnings(outputs, console)
     if waited.ran_out:
         return ExitCode.STILL_RUNNING
     return ExitCode.ROWS_FAILED if found.plan.failed else ExitCode.DONE

@@ -101,11 +101,13 @@ def render(
 @click.command()
 @PATHS
 @click.option("--out", metavar="FILE", help="Write one spec's rows here instead; `-` is stdout.")
-@click.option("--format", "form", type=click.Choice(["jsonl"]), default="jsonl", help="The form of the rows.")
+@click.option(
+    "--format", "form", type=click.Choice(["jsonl", "csv"]), help="The form of the rows. Default: as the path says."
+)
 @click.option("--failed", is_flag=True, help="Only rows that failed.")
 @shared
 @click.pass_obj
-def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str, failed: bool, **own: Any) -> int:
+def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str | None, failed: bool, **own: Any) -> int:
     """Write the output files again.
 
     Every declared row with its answer, in input order, from what is recorded.
@@ -115,8 +117,8 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str, fa
     """
     from batchspec.cli import wiring
     from batchspec.cli.rendering import results_to
+    from batchspec.core.records import OutputFormat
 
-    del form  # JSON Lines is the one form of this version
     options, project = run.open(paths, own)
     specs = wiring.load(project)
     if out is not None and len(specs) != 1:
@@ -125,6 +127,10 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str, fa
         )
     if failed and out is None:
         raise InvalidInputError("--failed needs --out", why="an output file never drops a row", hint="try --out -")
+    if form is not None and out is None:
+        raise InvalidInputError(
+            "--format needs --out", why="an output file has the form that its suffix says", hint="try --out -"
+        )
     with wiring.open_world(
         project,
         options,
@@ -135,7 +141,8 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str, fa
         needs_provider=False,
         refreshes=False,
     ) as world:
-        return results_to(out, specs, world, run.console, failed_only=failed)
+        wanted = None if form is None else OutputFormat(form)
+        return results_to(out, wanted, specs, world, run.console, failed_only=failed)
 
 
 @click.command()

@@ -28,6 +28,7 @@ def cancel(run: Run, /, paths: tuple[Path, ...], yes: bool, **own: Any) -> int:
     batchspec cancel specs/triage.batchspec.yaml
     """
     from batchspec.cli import wiring
+    from batchspec.cli.rendering import show_warnings
     from batchspec.commands.cancel import cancel as stop_jobs
     from batchspec.commands.results import export
     from batchspec.core.ledger import Claim
@@ -50,6 +51,7 @@ def cancel(run: Run, /, paths: tuple[Path, ...], yes: bool, **own: Any) -> int:
         outputs = export(specs, world) if cancelled.done.collected else []
     console.out(cancelled_text(cancelled, console.out_style()))
     console.say(outputs_text(outputs, console.err_style(), console.relative))
+    show_warnings(outputs, console)
     return ExitCode.DONE
 
 

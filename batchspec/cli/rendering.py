@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from batchspec.cli.console import Console
 from batchspec.cli.wiring import Project
 from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.render import RenderOptions, render_spec
-from batchspec.commands.results import export, write_results
+from batchspec.commands.results import Output, export, write_results
 from batchspec.commands.world import World
 from batchspec.core.errors import ExitCode
+from batchspec.core.records import OutputFormat
 from batchspec.project.atomic import write_atomically
 from batchspec.report.style import plural
 from batchspec.report.text import outputs_text
@@ -50,16 +51,32 @@ def render_to(
 
 
 def results_to(
-    out: str | None, specs: Sequence[LoadedSpec], world: World, console: Console, *, failed_only: bool
+    out: str | None,
+    form: OutputFormat | None,
+    specs: Sequence[LoadedSpec],
+    world: World,
+    console: Console,
+    *,
+    failed_only: bool,
 ) -> int:
-    """Write each spec's output file, or one spec's rows to a named file or stdout."""
+    """Write each spec's output file, or one spec's rows to a named file or stdout, in a form or as its name says."""
     if out is None:
-        console.out(outputs_text(export(specs, world), console.out_style(), console.relative))
-    elif out == STDOUT:
-        write_results(specs[0], sys.stdout.buffer, world, path=out, failed_only=failed_only)
+        outputs = export(specs, world)
+        console.out(outputs_text(outputs, console.out_style(), console.relative))
+        show_warnings(outputs, console)
+        return ExitCode.DONE
+    if out == STDOUT:
+        output = write_results(specs[0], sys.stdout.buffer, world, path=out, form=form, failed_only=failed_only)
         sys.stdout.buffer.flush()
     else:
+        form = form or OutputFormat.of(out)
         with write_atomically(Path(out)) as stream:
-            output = write_results(specs[0], stream, world, path=out, failed_only=failed_only)
+            output = write_results(specs[0], stream, world, path=out, form=form, failed_only=failed_only)
         console.out(f"{out}  {plural(output.counts.total(), 'row')}")
+    show_warnings([output], console)
     return ExitCode.DONE
+
+
+def show_warnings(outputs: Iterable[Output], console: Console) -> None:
+    """Show which columns came out null, and why."""
+    console.diagnostics([warning for output in outputs for warning in output.warnings])

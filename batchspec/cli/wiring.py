@@ -21,6 +21,7 @@ from batchspec.core.ports import Provider
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
 from batchspec.core.variables import Given
 from batchspec.inputs import open_rows
+from batchspec.outputs import open_writer
 from batchspec.project.atomic import write_atomically, write_new
 from batchspec.project.files import RootedFiles
 from batchspec.project.packaged import packaged_schema
@@ -168,6 +169,7 @@ def open_world(
             spool=spool,
             new_scratch=SqliteScratch,
             open_output=_opener(project.root),
+            open_writer=open_writer,
             fingerprint=_fingerprinter(project.root),
             local_path=lambda path: project.root / path,
             downloads=downloads,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from batchspec.commands.sources import RememberedFiles
+from batchspec.core.columns import Columns
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
@@ -22,11 +24,16 @@ SPEC_SCHEMA = "batchspec.schema.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSpec:
-    """A spec that is ready to be rendered, with the rows to render it over."""
+    """A spec that is ready to be rendered, with the rows to render it over; `columns` of its output, if it has any.
+
+    `sources` are the files that it was read from: itself, and what it includes.
+    """
 
     spec: Spec
     renderer: SpecRenderer
     rows: RowSource
+    columns: Columns | None
+    sources: RememberedFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,24 +95,26 @@ class SpecLoader:
             )
 
     def _load_one(self, path: str, checker: SchemaChecker) -> LoadedSpec:
+        files = RememberedFiles(self.files)
         try:
-            text = self.files.read_text(path)
+            text = files.read_text(path)
         except FileProblemError as error:
             raise InvalidInputError(error.summary, why=error.why, hint=error.hint) from None
         document = load_source(text, path)
         findings = document_diagnostics(document, checker)
         if has_errors(findings):
             raise InvalidInputError(f"{path} does not fit the schema", findings)
-        spec = build_spec(document, self.files, self.defaults, self.output_dir)
+        spec = build_spec(document, files, self.defaults, self.output_dir)
         try:
             spec = replace(spec, variables=settled(spec.variables, self.given))
         except GivenError as error:
             found = document.diagnostic(("vars",), "variable-type", str(error), hint="give a value of that type")
             raise InvalidInputError(f"{path} cannot take a variable", [found]) from None
-        renderer = SpecRenderer(spec, self.files, self.schema(endpoint_at(spec.endpoint).schema))
+        renderer = SpecRenderer(spec, files, self.schema(endpoint_at(spec.endpoint).schema))
+        columns = Columns(spec, files) if spec.columns else None
         constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
         rows = shaped(self.open_rows(spec.inputs, self.files), spec.shape, constants)
-        return LoadedSpec(spec=spec, renderer=renderer, rows=rows)
+        return LoadedSpec(spec=spec, renderer=renderer, rows=rows, columns=columns, sources=files)
 
 
 def _raise_if_errors(findings: Sequence[Diagnostic]) -> None:

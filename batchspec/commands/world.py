@@ -14,6 +14,7 @@ from batchspec.core.metering import Costing
 from batchspec.core.ports import Checkpoint, Clock, Progress, Provider, Scratch, Spool
 from batchspec.core.pricing import PriceTable
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
+from batchspec.core.records import OpenWriter
 
 NewScratch = Callable[[], AbstractContextManager[Scratch]]
 OpenOutput = Callable[[str], AbstractContextManager[BinaryIO]]
@@ -23,7 +24,8 @@ OpenOutput = Callable[[str], AbstractContextManager[BinaryIO]]
 class World:
     """The collaborators of a command. `provider` is None where there is no key: then nothing is refreshed.
 
-    `open_output` opens a path, relative to the project's root, to be written whole or not at all; `fingerprint`
+    `open_output` opens a path, relative to the project's root, to be written whole or not at all, and
+    `open_writer` gives what writes the rows of a format to it; `fingerprint`
     changes with a file there, and is None where there is none; `local_path` is where it lies on disk. `downloads` is a
     folder for result files on their way in. `settle_seconds` is how long an unresolved submission is looked for.
     `costing` says what sending would come to, for a command that asks; `prices` what the answers have cost.
@@ -34,6 +36,7 @@ class World:
     spool: Spool
     new_scratch: NewScratch
     open_output: OpenOutput
+    open_writer: OpenWriter
     fingerprint: Callable[[str], str | None]
     local_path: Callable[[str], Path]
     downloads: Path

@@ -20,13 +20,14 @@ from batchspec.core.input_keys import read_inputs, read_shape
 from batchspec.core.json_text import JsonError, parse
 from batchspec.core.model import AGENT_PREFIX, Inputs
 from batchspec.core.origin import FileOrigin, TemplateText, holds_template, is_template
+from batchspec.core.outputs import declared_output
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.prompting import prompt_fields
+from batchspec.core.records import OutputFormat
 from batchspec.core.row_shape import RowShape
 from batchspec.core.source import SourceDocument, load_source
 
 DEFAULT_ENDPOINT = "/v1/chat/completions"
-_PRIVATE = frozenset({".git", ".batchspec"})
 _DATA_SUFFIXES = (".json", ".yaml", ".yml")
 
 
@@ -65,7 +66,8 @@ class Spec:
     """One spec. Paths are POSIX and relative to the project's root.
 
     `body` is JSON-like with a TemplateText wherever a string is a template. `replaced` maps places of the body to
-    the places of the document that they were made from, where the two differ (`prompt`, `{file: …}`).
+    the places of the document that they were made from, where the two differ (`prompt`, `{file: …}`). `columns` are
+    the output's, by name, each a TemplateText or constant text; empty where an output holds rows and answers whole.
     """
 
     name: str
@@ -86,6 +88,12 @@ class Spec:
     description: str | None = None
     replaced: Mapping[Pointer, Pointer] = field(default_factory=dict)
     variables: Mapping[str, object] = field(default_factory=dict)
+    columns: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def output_format(self) -> OutputFormat:
+        """The form of the output, which its path says."""
+        return OutputFormat.of(self.output_path) or OutputFormat.JSONL
 
     def finding(
         self,
@@ -157,7 +165,8 @@ class _Builder:
                 hint="use a column that is unique: custom_id: '{{ row.id }}'",
             )
             custom_id = None
-        output_path = self._output(output_dir, name)
+        default_output = f"{output_dir}/{name}.jsonl"
+        output = declared_output(keys.get("output"), default_output, self._document.path, self._files, self)
         variables = {key: self._constant(value, ("vars", key)) for key, value in _mapping(keys.get("vars", {})).items()}
         if self.findings or inputs is None:
             return None
@@ -172,7 +181,8 @@ class _Builder:
             shape=read_shape(self._document, lambda at: YamlOrigin(document=self._document, pointer=at)),
             custom_id=custom_id,
             body=body,
-            output_path=output_path,
+            output_path=output.path,
+            columns=output.columns,
             document=self._document,
             metadata={key: str(value) for key, value in _mapping(keys.get("metadata", {})).items()},
             timeout_hours=_integer(keys.get("timeout_hours"), 24),
@@ -250,30 +260,6 @@ class _Builder:
     def made_from(self, target: Pointer, pointer: Pointer) -> None:
         """Remember that a place of the body was made from a place of the spec."""
         self._replaced[target] = pointer
-
-    def _output(self, output_dir: str, name: str) -> str:
-        written = self._keys.get("output")
-        pointer: Pointer = ("output", "path") if isinstance(written, dict) else ("output",)
-        path = written.get("path") if isinstance(written, dict) else written
-        wanted = f"{output_dir}/{name}.jsonl" if path is None else str(path)
-        if not wanted.endswith(".jsonl"):
-            self.report(
-                pointer,
-                "output-format",
-                f"`{wanted}` is not a .jsonl path",
-                detail="this version writes JSON Lines; CSV and Parquet are not supported yet",
-                hint=f"use `{wanted.rsplit('.', 1)[0]}.jsonl`",
-            )
-            return wanted
-        try:
-            joined = self._files.join(self._document.path, wanted)
-        except FileProblemError as error:
-            self.report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
-            return wanted
-        if _PRIVATE & set(joined.split("/")):
-            hint = "name a folder of your own, such as `results/`"
-            self.report(pointer, "file", f"`{wanted}` lies in a folder that is not yours to write", hint=hint)
-        return joined
 
     def resolve(self, node: object, pointer: Pointer, target: Pointer) -> Tree:
         """Return a tree with its files read and its templates marked; `target` is where it goes in the body."""

@@ -119,8 +119,16 @@ def applied_document(applied: Applied) -> Document:
 
 
 def outputs_document(outputs: Iterable[Output]) -> list[Document]:
-    """Return the files that were written, with their rows by status."""
-    return [{"spec": output.spec, "path": output.path, "rows": dict(output.counts)} for output in outputs]
+    """Return the files that were written, with their rows by status, and what came out null in them."""
+    return [
+        {
+            "spec": output.spec,
+            "path": output.path,
+            "rows": dict(output.counts),
+            "warnings": [diagnostic_json(found) for found in output.warnings],
+        }
+        for output in outputs
+    ]
 
 
 def retried_document(retried: Retried) -> Document:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from driving import Project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDERS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+TABLES = {"columns-csv": "results/triage.csv"}
 
 
 def copy_of(name: str, target: Path) -> Project:
@@ -30,6 +33,13 @@ def command_of(name: str) -> list[str]:
 def outputs_of(name: str) -> set[str]:
     text = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
     return set(re.findall(r"`(results/[^`]+)`", text))
+
+
+def rows_of(project: Project, path: str) -> list[dict[str, Any]]:
+    if not path.endswith(".csv"):
+        return project.rows(path)
+    with (project.root / path).open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def test_there_are_the_examples_that_a_newcomer_looks_for() -> None:
@@ -50,7 +60,7 @@ def test_an_example_comes_to_results_by_its_own_command_and_a_second_run_sends_n
     assert written
     assert outputs_of(name) <= written
     for path in written:
-        rows = project.rows(path)
+        rows = rows_of(project, path)
         assert rows
         assert {row["status"] for row in rows} == {"succeeded"}
     second = project.run(*command, "--json")
@@ -65,13 +75,23 @@ def shown_rows(name: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in block.splitlines()]
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", [name for name in FOLDERS if name not in TABLES])
 def test_an_examples_readme_shows_its_result_files(tmp_path: Path, name: str) -> None:
     project = copy_of(name, tmp_path / name)
     assert project.run(*command_of(name)).code == 0
     firsts = [project.rows(f"results/{path.name}")[0] for path in sorted((project.root / "results").glob("*.jsonl"))]
     told = [{key: row[key] for key in ("custom_id", "model", "status", "text", "error")} for row in firsts]
     assert told == shown_rows(name)
+
+
+@pytest.mark.parametrize(("name", "path"), TABLES.items())
+def test_an_examples_readme_shows_its_table(tmp_path: Path, name: str, path: str) -> None:
+    project = copy_of(name, tmp_path / name)
+    assert project.run(*command_of(name)).code == 0
+    text = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^```csv\n(.+?)^```$", text, re.MULTILINE | re.DOTALL) == [
+        (project.root / path).read_text(encoding="utf-8")
+    ]
 
 
 @pytest.mark.parametrize("name", FOLDERS)

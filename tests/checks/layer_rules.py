@@ -32,11 +32,12 @@ PARTS = (
         5,
         "cli",
         "options become values, adapters are built; alone reads the environment and exits",
-        ("report", "commands", "inputs", "state", "mistral", "tokens", "emulator", "project", *_CORE),
+        ("report", "commands", "inputs", "outputs", "state", "mistral", "tokens", "emulator", "project", *_CORE),
     ),
     Part(4, "report", "the only text for people, and the JSON for programs", ("commands", *_CORE)),
     Part(3, "commands", "one module per verb; takes its collaborators, returns a value, prints nothing", _CORE),
     Part(2, "inputs", "streams rows from files", _CORE),
+    Part(2, "outputs", "writes rows in the format of a file", _CORE),
     Part(2, "state", "the ledger in SQLite, its lock, a plan's scratch space", _CORE),
     Part(2, "mistral", "the files and batch-jobs API over HTTP", _CORE),
     Part(2, "tokens", "counts tokens as the models' own tokenisers do", _CORE),
@@ -235,14 +236,16 @@ def _reached(module: Module, part: Part, line: int, name: str) -> Iterator[str]:
 
 
 def _cycles(graph: Mapping[str, set[str]]) -> list[str]:
-    """Return each cycle of imports once, named by its modules."""
+    """Return each cycle of imports once, named by its modules from the first in the alphabet on."""
     found: dict[frozenset[str], str] = {}
     done: set[str] = set()
 
     def visit(name: str, path: list[str]) -> None:
         if name in path:
             cycle = path[path.index(name) :]
-            found.setdefault(frozenset(cycle), "import cycle: " + " -> ".join([*cycle, name]))
+            first = cycle.index(min(cycle))
+            told = [*cycle[first:], *cycle[:first], cycle[first]]
+            found.setdefault(frozenset(cycle), "import cycle: " + " -> ".join(told))
             return
         if name in done:
             return

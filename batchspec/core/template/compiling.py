@@ -26,7 +26,7 @@ class Compiled:
     """A template that is rendered row by row over names that it shares with others.
 
     `native` is set for a string that is one lone expression, whose value keeps its type. `constant` is set where no
-    name of the row is read, so that the result is the same for every row.
+    name of the row is read, so that the result is the same for every row. `reads` are the names that it may read.
     """
 
     def __init__(
@@ -35,14 +35,15 @@ class Compiled:
         origin: Origin,
         *,
         native: bool,
-        constant: bool,
+        reads: frozenset[str],
         fresh: bool,
         budget: Budget,
         included: Mapping[str, Origin],
     ) -> None:
         self.origin = origin
         self.native = native
-        self.constant = constant
+        self.reads = reads
+        self.constant = "row" not in reads
         self._template = template
         self._fresh = fresh
         self._budget = budget
@@ -84,7 +85,7 @@ class ColumnValue(Compiled):
             compiled._template,
             compiled.origin,
             native=True,
-            constant=False,
+            reads=compiled.reads,
             fresh=False,
             budget=compiled._budget,
             included=compiled._included,
@@ -163,7 +164,7 @@ class TemplateCompiler:
             template,
             source.origin,
             native=expression is not None,
-            constant="row" not in reads,
+            reads=frozenset(reads),
             fresh=fresh,
             budget=environment.budget,
             included=self._included,
@@ -185,7 +186,7 @@ class TemplateCompiler:
         for node in tree.find_all(_IMPORTING):
             paths, optional = _imported(node)
             if paths is None:
-                names.add("row")  # the name of the file is made per row: nothing can be said beforehand
+                names |= {"row"} | self._names  # the file is named per row: nothing can be said beforehand
             for path in paths or ():
                 try:
                     names |= self._names_read_in(path, seen)

@@ -20,6 +20,7 @@ from jinja2.utils import pass_eval_context
 
 from batchspec.core.json_text import JsonError, parse
 from batchspec.core.template import bounds
+from batchspec.core.template.absent import is_none
 from batchspec.core.template.bounds import Budget
 from batchspec.core.template.faults import UndefinedName
 
@@ -129,6 +130,7 @@ class RowEnvironment(ImmutableSandboxedEnvironment):
         for name in ("lipsum", "cycler", "joiner"):
             del self.globals[name]
         del self.filters["random"]
+        self.tests["none"] = is_none
         own = {"fromjson": _from_json, "tojson": _to_json, "join": _join}
         for name, function in {**self.filters, **own, **more_filters}.items():
             self.filters[name] = _bounded(name, function, self.budget)

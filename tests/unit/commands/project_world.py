@@ -16,6 +16,7 @@ from batchspec.emulator.ledger import Summary, summary
 from batchspec.emulator.server import EmulatorOptions, EmulatorServer
 from batchspec.inputs import open_rows
 from batchspec.mistral.client import MistralProvider, connect
+from batchspec.outputs import open_writer
 from batchspec.project.atomic import write_atomically
 from batchspec.project.files import RootedFiles
 from batchspec.project.packaged import packaged_schema
@@ -91,6 +92,7 @@ class Machine:
             spool=self.spool,
             new_scratch=SqliteScratch,
             open_output=self.open_output,
+            open_writer=open_writer,
             fingerprint=self.fingerprint,
             local_path=lambda path: self.root / path,
             downloads=self.home / "downloads",

@@ -18,6 +18,7 @@ from batchspec.core.errors import Interrupted, ProviderRefusedError
 from batchspec.core.ledger import Claim, ClaimLine, ClaimRequest, Phase, RequestStatus
 from batchspec.core.model import BatchJob, BatchJobStatus, JobRequest, RemoteFile, RequestDigest
 from batchspec.core.ports import Progress
+from batchspec.outputs import open_writer
 from batchspec.project.spool import DiskSpool
 from batchspec.state.scratch import SqliteScratch
 from batchspec.state.store import SqliteLedger
@@ -142,6 +143,7 @@ class Desk:
             spool=DiskSpool(self._folder / "spool"),
             new_scratch=SqliteScratch,
             open_output=pytest.fail,
+            open_writer=open_writer,
             fingerprint=pytest.fail,
             local_path=pytest.fail,
             downloads=self._folder,

@@ -205,7 +205,7 @@ def test_a_symlink_that_leaves_the_project_is_refused(folder: Folder, tmp_path_f
 
 
 def test_all_faults_of_a_spec_are_told_at_once(folder: Folder) -> None:
-    text = HEAD + "prompt: {file: a.md}\nbody: {x: {file: b.md}}\ncustom_id: same\noutput: x.csv\ninputs: ../../i.csv\n"
+    text = HEAD + "prompt: {file: a.md}\nbody: {x: {file: b.md}}\ncustom_id: same\noutput: x.txt\ninputs: ../../i.csv\n"
     assert sorted(found.code for found in folder.findings(text)) == [
         "custom-id",
         "file",
@@ -283,8 +283,8 @@ def test_a_custom_id_without_a_template_is_refused(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("written", "code", "column"),
     [
-        ("results.csv", "output-format", 9),
-        ("{path: results.parquet}", "output-format", 16),
+        ("results.xlsx", "output-format", 9),
+        ("{path: results.csv.gz}", "output-format", 16),
         ("../../out.jsonl", "file", 9),
         ("/tmp/out.jsonl", "file", 9),
         ("../.git/hooks/x.jsonl", "file", 9),

@@ -1,0 +1,56 @@
+"""One row of an output, as values that every format has a form for. How it is written is the formats' own matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import BinaryIO, Protocol
+
+from batchspec.core.json_text import encode
+
+
+class OutputFormat(StrEnum):
+    """The form of an output, named by its file's suffix."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+    @classmethod
+    def of(cls, path: str) -> OutputFormat | None:
+        """Return the format that a path's suffix says; None where it says none."""
+        suffix = path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
+        return cls(suffix) if suffix in {each.value for each in cls} else None
+
+
+class JsonText(bytes):
+    """An object or a list as its JSON text: kept as it came, and decoded by nobody who only passes it on."""
+
+    __slots__ = ()
+
+
+Cell = str | int | float | bool | None | JsonText
+Record = Sequence[Cell]
+"""The cells of one row, in the order of the output's columns."""
+
+
+class RecordWriter(Protocol):
+    """Writes the rows of an output in one format, streaming."""
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Write records, each with a cell for every column."""
+        ...
+
+    def finish(self) -> None:
+        """End the output. What is not finished is no whole file."""
+        ...
+
+
+OpenWriter = Callable[[OutputFormat, BinaryIO, Sequence[str]], RecordWriter]
+"""Returns what writes records of these columns to a stream."""
+
+
+def cell(value: object) -> Cell:
+    """Return a JSON-like value as a cell. Raises ValueError for what JSON has no form for."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return JsonText(encode(value))

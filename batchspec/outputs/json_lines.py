@@ -1,0 +1,30 @@
+"""JSON Lines: an object a line, its keys in the order of the columns, an answer's own bytes as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO
+
+from batchspec.core.json_text import encode
+from batchspec.core.records import JsonText, Record
+
+
+class JsonLinesWriter:
+    """Writes one line a record."""
+
+    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+        self._stream = stream
+        self._heads = [(b"," if position else b"{") + encode(column) + b":" for position, column in enumerate(columns)]
+
+    def write(self, records: Iterable[Record]) -> None:
+        """Write records, each with a cell for every column."""
+        pieces: list[bytes] = []
+        for record in records:
+            for head, cell in zip(self._heads, record, strict=True):
+                pieces.append(head)
+                pieces.append(cell if type(cell) is JsonText else encode(cell))
+            pieces.append(b"}\n")
+        self._stream.write(b"".join(pieces))
+
+    def finish(self) -> None:
+        """End the output: nothing follows the last line."""
