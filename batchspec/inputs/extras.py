@@ -16,6 +16,7 @@ class Extra(NamedTuple):
     modules: tuple[str, ...]
 
 
+PARQUET = Extra("parquet", ("pyarrow",))
 ZSTD = Extra("zstd", ("compression.zstd", "backports.zstd"))
 
 

@@ -15,17 +15,16 @@ from batchspec.core.diagnostics import DiagnosticSink, did_you_mean
 from batchspec.core.errors import FileProblemError
 from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs
 from batchspec.core.ports import ProjectFiles, RowSource
-from batchspec.inputs.extras import ZSTD, load_extra
+from batchspec.inputs.extras import PARQUET, ZSTD, load_extra
 from batchspec.inputs.file_list import ListedFiles
 from batchspec.inputs.findings import FileFindings
 from batchspec.inputs.matching import SpecFindings, matching_paths
 from batchspec.inputs.packing import packing
 from batchspec.inputs.row_file import RowFile
 
-FORMATS = ("csv", "tsv", "jsonl", "ndjson", "json", "yaml", "yml", "txt")
-"""The formats that this version reads, each also packed as `.gz` or `.zst`."""
+FORMATS = ("csv", "tsv", "jsonl", "ndjson", "json", "yaml", "yml", "txt", "parquet")
+"""The formats that are read, each but the last also packed as `.gz` or `.zst`."""
 
-_LATER = ("parquet",)
 _WITH_ENCODING = frozenset({"csv", "tsv", "txt"})
 _WITH_DELIMITER = frozenset({"csv", "tsv"})
 
@@ -41,6 +40,7 @@ _READERS = {
     "yaml": ("yaml_rows", "read_yaml"),
     "yml": ("yaml_rows", "read_yaml"),
     "txt": ("text_rows", "read_text"),
+    "parquet": ("parquet_rows", "read_parquet"),
 }
 
 
@@ -132,15 +132,9 @@ class _Opening:
         suffix = name.rsplit(".", 1)[1] if "." in name else ""
         format_name = suffix if given is None else given.lower().removeprefix(".")
         format_name = format_name.removesuffix(packing(format_name) or "")
-        if format_name in _LATER:
-            self._add(
-                "format-not-supported",
-                f"`{path}`: .{format_name} files are not supported yet by this version",
-                hint="write it as .csv.gz or .jsonl.gz",
-            )
-        elif format_name in FORMATS:
-            return format_name if self._can_be_unpacked(packed) else None
-        elif not format_name:
+        if format_name in FORMATS:
+            return format_name if self._can_be_read(path, format_name, packed) else None
+        if not format_name:
             self._add(
                 "unknown-format", f"`{path}` has no suffix to tell its format", hint="say it, for example `format: csv`"
             )
@@ -148,15 +142,22 @@ class _Opening:
             self._add(
                 "unknown-format",
                 f"`{path}`: no rows can be read from .{format_name}",
-                detail=f"formats are {', '.join(FORMATS)}, each also as .gz and .zst",
+                detail=f"formats are {', '.join(FORMATS)}; all but parquet also as .gz and .zst",
                 hint=did_you_mean(format_name, FORMATS),
             )
         return None
 
-    def _can_be_unpacked(self, packed: str | None) -> bool:
+    def _can_be_read(self, path: str, format_name: str, packed: str | None) -> bool:
+        """Tell whether what the format and the packing need is there."""
+        if packed is not None and format_name == "parquet":
+            hint = f"unpack it: `{path.removesuffix(packed)}`"
+            self._add("option", f"`{path}`: a Parquet file is packed within, and not around", hint=hint)
+            return False
         try:
             if packed == ".zst":
                 load_extra(ZSTD, "a .zst file")
+            if format_name == "parquet":
+                load_extra(PARQUET, "a .parquet file")
         except FileProblemError as error:
             self._findings.problem(error)
             return False

@@ -58,6 +58,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "jinja2": ("core.template",),
     "jsonschema": ("core.schema",),
     "mistral_common": ("tokens",),
+    "pyarrow": ("inputs",),
     "orjson": ("core.json_text",),
     "referencing": ("core.schema",),
     "requests": ("mistral",),
