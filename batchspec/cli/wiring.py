@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -115,7 +116,7 @@ def loader(project: Project) -> SpecLoader:
         default_places=project.settings.default_places,
         output_dir=project.settings.output_dir,
         schema=packaged_schema,
-        open_rows=open_rows,
+        open_rows=partial(open_rows, root=project.root),
         given=project.given,
     )
 

@@ -1,4 +1,4 @@
-"""Reads the key `inputs` of a spec: rows in the spec itself, files of rows, or a list of files.
+"""Reads the key `inputs` of a spec: rows in the spec itself, files of rows, a list of files, or a query.
 
 What the schema cannot say of it is said here; no file is opened.
 """
@@ -10,14 +10,14 @@ from typing import Protocol
 
 from batchspec.core.canonical import Pointer
 from batchspec.core.errors import FileProblemError
-from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs
+from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs, SqlQuery
 from batchspec.core.origin import Origin, TemplateText
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.row_shape import RowShape, TypedColumn
 from batchspec.core.row_values import ColumnType
 from batchspec.core.source import SourceDocument
 
-_SOURCES = ("path", "files")
+_SOURCES = ("path", "files", "sql")
 _HOW_TO_READ = ("format", "encoding", "delimiter")
 _ONE = ("inputs",)
 
@@ -56,15 +56,17 @@ def _by_options(
 ) -> Inputs | None:
     given = [key for key in _SOURCES if key in written]
     if not given:
-        hint = "add `path:` with a file or a glob, or `files:` with a glob for a row per file"
+        hint = "add `path:` with a file or a glob, `files:` with a glob for a row per file, or `sql:`"
         report(_ONE, "missing-key", "`inputs` names no source of rows", hint=hint)
         return None
     if len(given) > 1:
         summary = f"`{given[0]}` and `{given[1]}` are both given"
         report((*_ONE, given[1]), "two-inputs", summary, hint="keep one", on_key=True)
         return None
-    if given == ["files"] and _refuse_options(written, report):
+    if given != ["path"] and _refuse_options(written, report):
         return None
+    if given == ["sql"]:
+        return SqlQuery(sql=str(written["sql"]), place=_place_of_value(document, (*_ONE, "sql")))
     return _files(document, files, report, (*_ONE, given[0]), written)
 
 
@@ -90,6 +92,11 @@ def _braced(expression: str) -> str:
     return stripped if stripped.startswith("{{") and stripped.endswith("}}") else f"{{{{ {expression} }}}}"
 
 
+def _place_of_value(document: SourceDocument, pointer: Pointer) -> tuple[str, int, int]:
+    span = document.value_span(pointer)
+    return document.path, span.line, span.column
+
+
 def _place(document: SourceDocument, pointer: Pointer) -> tuple[str, int, int]:
     span = document.key_span(pointer)
     return document.path, span.line, span.column
@@ -104,7 +111,7 @@ def _refuse_options(written: Mapping[str, object], report: Report) -> bool:
     unfit = [key for key in _HOW_TO_READ if key in written]
     for key in unfit:
         hint = "remove it; `path` reads files of rows"
-        summary = f"`{key}` says how to read rows, and here each file is one"
+        summary = f"`{key}` says how to read rows, and here no file of rows is read"
         report((*_ONE, key), "option", summary, hint=hint, on_key=True)
     return bool(unfit)
 
@@ -118,8 +125,7 @@ def _files(
     except FileProblemError as error:
         report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
         return None
-    span = document.value_span(pointer)
-    place = (document.path, span.line, span.column)
+    place = _place_of_value(document, pointer)
     if listed:
         return FileList(pattern=pattern, place=place)
     return InputFiles(

@@ -174,4 +174,12 @@ class FileList:
     place: tuple[str, int, int]
 
 
-Inputs = InlineRows | InputFiles | FileList
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlQuery:
+    """The rows that a query gives; `place` is where the spec holds it, and its paths are relative to that spec."""
+
+    sql: str
+    place: tuple[str, int, int]
+
+
+Inputs = InlineRows | InputFiles | FileList | SqlQuery

@@ -16,6 +16,7 @@ class Extra(NamedTuple):
     modules: tuple[str, ...]
 
 
+DUCKDB = Extra("duckdb", ("duckdb",))
 PARQUET = Extra("parquet", ("pyarrow",))
 ZSTD = Extra("zstd", ("compression.zstd", "backports.zstd"))
 

@@ -9,13 +9,14 @@ import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 from batchspec.core.diagnostics import DiagnosticSink, did_you_mean
 from batchspec.core.errors import FileProblemError
-from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs
+from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs, SqlQuery
 from batchspec.core.ports import ProjectFiles, RowSource
-from batchspec.inputs.extras import PARQUET, ZSTD, load_extra
+from batchspec.inputs.extras import DUCKDB, PARQUET, ZSTD, load_extra
 from batchspec.inputs.file_list import ListedFiles
 from batchspec.inputs.findings import FileFindings
 from batchspec.inputs.matching import SpecFindings, matching_paths
@@ -44,11 +45,12 @@ _READERS = {
 }
 
 
-def open_rows(inputs: Inputs, files: ProjectFiles) -> RowSource:
+def open_rows(inputs: Inputs, files: ProjectFiles, root: Path | None = None) -> RowSource:
     """Return the source of a spec's rows. A glob's files are those of now, in name order.
 
-    Raises InvalidInputError, located where the spec names the inputs, for a pattern that matches nothing or leaves
-    the root, for a format that is not read, and for options that do not fit it.
+    A query needs to know where the project's `root` really is. Raises InvalidInputError, located where the spec names
+    the inputs, for a pattern that matches nothing or leaves the root, for a format that is not read, for options that
+    do not fit it, and for a library that is not installed.
     """
     if isinstance(inputs, InlineRows):
         return SpecRows(inputs.rows)
@@ -57,10 +59,25 @@ def open_rows(inputs: Inputs, files: ProjectFiles) -> RowSource:
         listed = tuple(matching_paths(inputs.pattern, files, findings))
         findings.raise_if_any()
         return ListedFiles(files=files, paths=listed, spec=inputs.place[0])
+    if isinstance(inputs, SqlQuery):
+        return _query_rows(inputs, files, root, findings)
     opening = _Opening(inputs, findings)
     found = tuple(opening.row_files(files))
     findings.raise_if_any()
     return FileRows(found)
+
+
+def _query_rows(inputs: SqlQuery, files: ProjectFiles, root: Path | None, findings: SpecFindings) -> RowSource:
+    try:
+        load_extra(DUCKDB, "a query")
+    except FileProblemError as error:
+        findings.problem(error)
+    findings.raise_if_any()
+    assert root is not None, "only who knows the root may run queries"
+    module = import_module("batchspec.inputs.sql_rows")
+    source = module.query_rows(inputs, files, root.resolve(), findings)
+    findings.raise_if_any()
+    return cast(RowSource, source)
 
 
 @dataclass(frozen=True, slots=True)
