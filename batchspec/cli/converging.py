@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import click
 from batchspec.cli.asking import ask
 from batchspec.cli.console import Console
 from batchspec.cli.options import JSON, PATHS, Duration, read_duration, shared
+from batchspec.cli.pricing import PRICES, Dollars, costed, load_prices, metered
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--no-refresh", is_flag=True, help="Plan from recorded state alone; needs no key.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to send.")
 @click.option("--markdown", is_flag=True, help="Write the plan as Markdown, for a comment on a pull request.")
+@costed
 @shared
 @click.pass_obj
 def plan(
@@ -34,6 +38,8 @@ def plan(
     no_refresh: bool,
     detailed_exitcode: bool,
     markdown: bool,
+    prices_file: Path | None,
+    exact_tokens: bool,
     **own: Any,
 ) -> int:
     """Show what apply would send, and why.
@@ -52,6 +58,7 @@ def plan(
     options, project = run.open(paths, own, as_json=as_json)
     console = run.console
     specs = wiring.load(project)
+    prices = load_prices(prices_file)
     with wiring.open_world(
         project,
         options,
@@ -62,7 +69,7 @@ def plan(
         needs_provider=False,
         refreshes=not no_refresh,
     ) as world:
-        found = stand(specs, world=world)
+        found = stand(specs, world=metered(world, prices, options.provider, exact=exact_tokens))
     if as_json:
         console.document(plan_document(found.plan))
     elif markdown:
@@ -84,6 +91,10 @@ def plan(
     help="Wait for the results, at most so long (90s, 15m, 2h).",
 )
 @click.option("--max-requests", type=click.IntRange(min=0), help="Send nothing when the plan has more than this.")
+@click.option(
+    "--max-cost-usd", type=Dollars(), metavar="USD", help="Send nothing when the plan may cost more than this."
+)
+@costed
 @JSON
 @shared
 @click.pass_obj
@@ -94,6 +105,9 @@ def apply(
     yes: bool,
     wait: str | None,
     max_requests: int | None,
+    max_cost_usd: Decimal | None,
+    prices_file: Path | None,
+    exact_tokens: bool,
     as_json: bool,
     **own: Any,
 ) -> int:
@@ -120,14 +134,17 @@ def apply(
     project = wiring.open_project(paths, options, console.environ)
     console.root = project.root
     specs = wiring.load(project)
-    wanted = ApplyOptions(wait=wait is not None, wait_seconds=seconds, max_requests=max_requests)
+    prices = load_prices(prices_file)
+    wanted = ApplyOptions(
+        wait=wait is not None, wait_seconds=seconds, max_requests=max_requests, max_cost_usd=max_cost_usd
+    )
     with wiring.open_world(
         project, options, console, run.interrupts, command="apply", writes=True, needs_provider=True
     ) as world:
         applied = converge(
             specs,
             wanted,
-            world=world,
+            world=metered(world, prices, options.provider, exact=exact_tokens),
             provider=wiring.require(world),
             approve=_approver(console, yes=yes),
         )
@@ -158,9 +175,10 @@ def _approver(console: Console, *, yes: bool) -> Callable[[Plan], None]:
 @click.command()
 @PATHS
 @JSON
+@PRICES
 @shared
 @click.pass_obj
-def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, **own: Any) -> int:
+def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, prices_file: Path | None, **own: Any) -> int:
     """Show where requests and jobs stand.
 
     Collects the results of jobs that have ended.
@@ -177,10 +195,11 @@ def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, **own: Any) -> i
     options, project = run.open(paths, own, as_json=as_json)
     console = run.console
     specs = wiring.load(project)
+    prices = load_prices(prices_file)
     with wiring.open_world(
         project, options, console, run.interrupts, command="status", writes=False, needs_provider=False
     ) as world:
-        found = stand(specs, world=world)
+        found = stand(specs, world=replace(world, prices=prices))
     if as_json:
         console.document(status_document(found))
     else:
@@ -193,9 +212,12 @@ def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, **own: Any) -> i
 @PATHS
 @click.option("--timeout", type=Duration(), metavar="DURATION", help="Give up after so long (90s, 15m, 2h); exit 10.")
 @JSON
+@PRICES
 @shared
 @click.pass_obj
-def wait(run: Run, /, paths: tuple[Path, ...], timeout: float | None, as_json: bool, **own: Any) -> int:
+def wait(
+    run: Run, /, paths: tuple[Path, ...], timeout: float | None, as_json: bool, prices_file: Path | None, **own: Any
+) -> int:
     """Wait until nothing is in flight.
 
     Collects as jobs end, and writes the results.
@@ -215,9 +237,11 @@ def wait(run: Run, /, paths: tuple[Path, ...], timeout: float | None, as_json: b
     options, project = run.open(paths, own, as_json=as_json)
     console = run.console
     specs = wiring.load(project)
+    prices = load_prices(prices_file)
     with wiring.open_world(
         project, options, console, run.interrupts, command="wait", writes=True, needs_provider=True
     ) as world:
+        world = replace(world, prices=prices)  # noqa: PLW2901 - the same world, with prices
         done = Refresh()
         names = [each.spec.name for each in specs]
         waited = wait_for(names, world=world, provider=wiring.require(world), timeout=timeout, done=done)

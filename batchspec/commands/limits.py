@@ -49,7 +49,7 @@ def _check_cost(variants: Sequence[VariantPlan], limit: Decimal | None, what: st
     cost = total(variant.cost_usd for variant in variants)
     if cost is not None and cost > limit:
         raise LimitError(
-            f"{what} would cost ${cost:.4f}; {where} allows ${limit:.4f}",
+            f"{what} would cost ${cost.normalize():f}; {where} allows ${limit.normalize():f}",
             why="nothing was sent; the cost is the most that `max_tokens` allows, or else what earlier answers suggest",
             hint="look at `batchspec plan`; lower `max_tokens`, or raise the limit if the cost is meant",
         )

@@ -72,7 +72,8 @@ class Estimate:
     """What the requests of one variant that are to be sent come to. None is unknown, and never 0.
 
     `most_output` bounds the tokens of the answers; `expected_output` is what earlier answers to the same spec lead to
-    expect. `most_usd` is the cost at the upper end of the input and at that bound, `expected_usd` at the expectation.
+    expect. `most_usd` is the cost at the upper end of the input and at that bound, `expected_usd` at the expectation,
+    by a price of the day `prices_as_of`.
     """
 
     requests: int
@@ -81,8 +82,13 @@ class Estimate:
     expected_output: int | None = None
     most_usd: Decimal | None = None
     expected_usd: Decimal | None = None
-    priced: bool = False
     counted: int = 0
+    prices_as_of: str | None = None
+
+    @property
+    def priced(self) -> bool:
+        """Whether the model has a price."""
+        return self.prices_as_of is not None
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -96,9 +102,14 @@ class Estimate:
 
 
 class _Sampled(NamedTuple):
-    key: int
+    order: int
+    digest: BodyDigest
     size: int
     tokens: tuple[Counted | None, ...]
+
+
+_LARGEST = BodyDigest(b"\xff" * 33)
+"""Larger than any digest."""
 
 
 class Sampler:
@@ -108,13 +119,15 @@ class Sampler:
     Those that are not in it count by their size in bytes, which is known of all.
     """
 
+    __slots__ = ("_bytes", "_counter", "_endpoint", "_heap", "_largest", "_models", "_most", "requests")
+
     def __init__(self, endpoint: str, models: Sequence[str], counter: TokenCounter, *, most: int | None) -> None:
         self._endpoint = endpoint
         self._models = tuple(models)
         self._counter = counter
         self._most = most
-        self._heap: list[tuple[int, int, _Sampled]] = []
-        self._added = 0
+        self._heap: list[_Sampled] = []
+        self._largest = _LARGEST
         self.requests = 0
         self._bytes = 0
 
@@ -122,16 +135,17 @@ class Sampler:
         """Take a request in; its tokens are counted now or never, so that no body is kept."""
         self.requests += 1
         self._bytes += len(body)
-        key = -int.from_bytes(digest[:8], "big")
-        full = self._most is not None and len(self._heap) >= self._most
-        if full and key <= self._heap[0][0]:
-            return
-        self._added += 1
-        item = (key, self._added, _Sampled(key, len(body), self._count(body)))
-        if full:
+        if digest < self._largest:
+            self._take(digest, body)
+
+    def _take(self, digest: BodyDigest, body: bytes) -> None:
+        item = _Sampled(-int.from_bytes(digest, "big"), digest, len(body), self._count(body))
+        if self._most is not None and len(self._heap) >= self._most:
             heapq.heapreplace(self._heap, item)
         else:
             heapq.heappush(self._heap, item)
+        if len(self._heap) == self._most:
+            self._largest = self._heap[0].digest
 
     def _count(self, body: bytes) -> tuple[Counted | None, ...]:
         parsed = parse(body)
@@ -146,7 +160,7 @@ class Sampler:
     def input(self, model: str) -> InputTokens | None:
         """Return the tokens of all requests for a model; None where one of those counted cannot be."""
         at = self._models.index(model)
-        sample = [(each.size, each.tokens[at]) for _, _, each in self._heap]
+        sample = [(each.size, each.tokens[at]) for each in self._heap]
         counts = [counted for _, counted in sample if counted is not None]
         if len(counts) < len(sample):
             return None
@@ -190,29 +204,33 @@ class Meter:
     def __init__(self, costing: Costing, endpoint: str, body: Body) -> None:
         self._costing = costing
         self._endpoint = endpoint
+        self._metered = endpoint in BY_TOKENS
         # Where the bound is written down, and not made by a template, it is the same for every row.
         self._declared = most_output(endpoint, body)
         self._samplers: dict[frozenset[str], Sampler] = {}
-        self._most: dict[frozenset[str], int | None] = {}
+        self._bounds: dict[frozenset[str], int | None] = {}
 
     def add(self, digest: BodyDigest, body: bytes, models: frozenset[str]) -> None:
         """Take in one request that these models are to get."""
-        if self._endpoint not in BY_TOKENS:
+        if not self._metered:
             return
         sampler = self._samplers.get(models)
         if sampler is None:
             most = None if self._costing.exact else SAMPLE
             sampler = Sampler(self._endpoint, sorted(models), self._costing.counter, most=most)
             self._samplers[models] = sampler
-            self._most[models] = 0
         sampler.add(digest, body)
-        before = self._most[models]
-        if before is not None:
-            most_here = self._declared if self._declared is not None else _most_of(self._endpoint, body)
-            self._most[models] = None if most_here is None else before + most_here
+        if self._declared is None:
+            before = self._bounds.get(models, 0)
+            own = None if before is None else _most_of(self._endpoint, body)
+            self._bounds[models] = None if before is None or own is None else before + own
+
+    def _bound(self, group: frozenset[str]) -> int | None:
+        return self._bounds[group] if self._declared is None else self._declared * self._samplers[group].requests
 
     def finish(self, model: str, requests: int, past: Used | None) -> Estimate:
         """Return what a model's requests come to; `past` is what earlier answers of the same spec have used."""
+        price = self._costing.prices.price(model)
         groups = [group for group in self._samplers if model in group]
         inputs = [self._samplers[group].input(model) for group in groups]
         known = [each for each in inputs if each is not None]
@@ -221,7 +239,7 @@ class Meter:
         # What cannot be counted beforehand may still be told by what earlier answers were charged for.
         mean = None if past is None or not answered else past
         tokens = _sum_inputs(known) if known and len(known) == len(inputs) else None
-        bounds = [self._most[group] for group in groups]
+        bounds = [self._bound(group) for group in groups]
         most = sum(each for each in bounds if each is not None) if groups and None not in bounds else None
         expected = None if mean is None else math.ceil(mean.output_tokens * requests / answered)
         return Estimate(
@@ -231,8 +249,8 @@ class Meter:
             expected_output=expected if most is None or expected is None else min(expected, most),
             most_usd=self._cost(model, tokens and tokens.most, most),
             expected_usd=self._expected(model, requests, tokens, most, mean, answered),
-            priced=self._costing.prices.price(model) is not None,
             counted=counted,
+            prices_as_of=None if price is None else price.as_of,
         )
 
     def _cost(self, model: str, tokens: int | None, output: int | None) -> Decimal | None:

@@ -13,6 +13,9 @@ from batchspec.commands.validate import Validation
 from batchspec.core.ledger import RecordedJob
 from batchspec.core.model import BatchJob
 from batchspec.core.planning import Action, Plan, VariantPlan
+from batchspec.core.pricing import total
+from batchspec.core.spending import usd
+from batchspec.report.costs import estimate_fields, spent_fields
 from batchspec.report.diagnostics import diagnostic_json
 
 FORMAT_VERSION = "1.0"
@@ -55,6 +58,7 @@ def _variant(variant: VariantPlan) -> Document:
         "reasons": [{"reason": why, "count": count} for why, count in variant.reasons.most_common()],
         "jobs": variant.jobs,
         "bytes": variant.bytes,
+        **estimate_fields(variant),
     }
 
 
@@ -65,15 +69,19 @@ def _summary(plan: Plan) -> Document:
         "removed": sum(variant.removed for variant in plan.variants),
         "jobs": plan.jobs,
         "bytes": plan.bytes,
+        "cost_usd": usd(plan.cost_usd),
     }
 
 
 def status_document(status: Status) -> Document:
     """Return the document of `status --json`."""
+    spent = status.spent or ()
     return {
         "format_version": FORMAT_VERSION,
         "refreshed": status.plan.refreshed,
         "specs": _specs(status.plan),
+        "used": spent_fields(spent),
+        "used_cost_usd": None if status.spent is None else usd(total(each.cost_usd for each in spent)),
         "jobs": [_job(each) for each in status.jobs],
         "converged": status.converged,
         "notes": list(status.notes),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
+from batchspec.report.costs import plan_cost
 from batchspec.report.safe_text import safe
 from batchspec.report.style import plural, size
 
@@ -53,7 +54,9 @@ def plan_markdown(plan: Plan, notes: Sequence[str] = ()) -> str:
 def _sum(plan: Plan) -> str:
     if not plan.changes:
         return "nothing to send"
-    return f"{plural(plan.sends, 'request')} to send in {plural(plan.jobs, 'job')} ({size(plan.bytes)})"
+    cost = plan_cost(plan)
+    sent = f"{plural(plan.sends, 'request')} to send in {plural(plan.jobs, 'job')} ({size(plan.bytes)})"
+    return f"{sent} {cost}" if cost else sent
 
 
 def _changes(specs: Sequence[SpecPlan]) -> Iterator[str]:

@@ -15,8 +15,7 @@ from batchspec.core.model import BatchJob
 from batchspec.core.rebuilding import Carried
 from batchspec.report.documents import FORMAT_VERSION, Document
 from batchspec.report.safe_text import safe
-from batchspec.report.style import Style, plural
-from batchspec.report.text import table
+from batchspec.report.style import Style, plural, table
 
 _LONGEST_LINE = 200
 _SHORT = 12

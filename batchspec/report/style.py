@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _STEP = 1000
 
@@ -33,3 +35,10 @@ def size(count: int) -> str:
 def plural(count: int, noun: str) -> str:
     """Return `1 job`, `2 jobs`, `1,000 jobs`; a noun in -y is not asked for here."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def table(rows: Sequence[tuple[str, ...]], style: Style) -> str:
+    """Return rows in aligned columns, the first of them the heading."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([style(lines[0], "dim"), *lines[1:]])

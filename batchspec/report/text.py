@@ -16,8 +16,9 @@ from batchspec.commands.status import Status
 from batchspec.core.ledger import RecordedJob
 from batchspec.core.model import BatchJob
 from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
+from batchspec.report.costs import cost_lines, plan_cost, spent_text
 from batchspec.report.safe_text import safe
-from batchspec.report.style import Style, plural, size
+from batchspec.report.style import Style, plural, size, table
 
 _SIGNS: tuple[tuple[Action, str, str, str], ...] = (
     (Action.SUBMIT, "+", "submit", "green"),
@@ -56,6 +57,7 @@ def _variant_lines(variant: VariantPlan, style: Style) -> list[str]:
             why = f"   {reasons}" if action.sends and reasons else ""
             reasons = "" if action.sends else reasons
             lines.append(f"    {style(f'{sign} {word:<11}', colour)}{count:>11,}{style(why, 'dim')}")
+    lines += cost_lines(variant, style)
     if variant.adopted:
         lines.append(
             f"    {style('< adopted    ', 'cyan')}{variant.adopted:>11,}   found at the provider, now on record"
@@ -75,7 +77,8 @@ def _plan_summary(plan: Plan, style: Style) -> str:
             return f"{style('Nothing to send', 'bold')}: {plural(waiting, 'request')} still in flight.{asof}"
         return f"{style('Nothing to send', 'bold')}: every request has its answer.{asof}"
     total = f"{plural(plan.sends, 'request')} to send in {plural(plan.jobs, 'job')} ({size(plan.bytes)})"
-    return f"{style('Plan', 'bold')}: {total}.{asof}"
+    cost = plan_cost(plan)
+    return f"{style('Plan', 'bold')}: {total}{f' {cost}' if cost else ''}.{asof}"
 
 
 def status_text(status: Status, style: Style, relative: Relative) -> str:
@@ -83,6 +86,9 @@ def status_text(status: Status, style: Style, relative: Relative) -> str:
     parts = [_spec_text(spec, style, relative) for spec in status.plan.specs]
     if status.jobs:
         parts.append(_jobs_text(status.jobs, style))
+    spent = spent_text(status.spent or (), style)
+    if spent:
+        parts.append(spent)
     notes = notes_text(status.notes, style)
     if notes:
         parts.append(notes)
@@ -101,13 +107,6 @@ def _jobs_text(jobs: Sequence[RecordedJob], style: Style) -> str:
 
 def _counts(job: BatchJob) -> tuple[str, str, str]:
     return (f"{job.succeeded_requests:,}", f"{job.failed_requests:,}", f"{job.total_requests:,}")
-
-
-def table(rows: Sequence[tuple[str, ...]], style: Style) -> str:
-    """Return rows in aligned columns, the first of them the heading."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([style(lines[0], "dim"), *lines[1:]])
 
 
 def jobs_text(found: Sequence[ListedJob], style: Style) -> str:

@@ -140,7 +140,7 @@ def test_what_the_readme_says_is_missing_is_missing() -> None:
     assert verbs
     assert [verb for verb in verbs if verb in program.commands] == []
     assert keys
-    assert [key for key in [*keys, "max_cost_usd"] if f"`{key}`" not in planned] == []
+    assert [key for key in keys if f"`{key}`" not in planned] == []
 
 
 def test_every_key_of_every_json_document_is_on_its_page(tmp_path: Path) -> None:
