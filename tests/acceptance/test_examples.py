@@ -18,7 +18,15 @@ FOLDERS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 TABLES = {"columns-csv": "results/triage.csv"}
 
 
+_EXTRAS = {"batchspec[duckdb]": "duckdb"}
+
+
 def copy_of(name: str, target: Path) -> Project:
+    """Copy an example; skips a test of one whose README names an extra that is not installed."""
+    readme = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+    for extra, module in _EXTRAS.items():
+        if extra in readme:
+            pytest.importorskip(module, reason=f"{extra} is not installed")
     shutil.copytree(EXAMPLES / name, target, ignore=shutil.ignore_patterns("results", ".batchspec"))
     return Project(target)
 
