@@ -162,7 +162,12 @@ def _serve(address: str) -> int:
     """Fork for every connection until stdin ends, as it does with whoever has started this."""
     for module in pkgutil.walk_packages(importlib.import_module("batchspec").__path__, "batchspec."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as missing:
+                if missing.name is None or missing.name.startswith("batchspec"):
+                    raise
+                # It needs an extra that is not installed here.
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
