@@ -22,6 +22,7 @@ from batchspec.core.ports import Provider
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
 from batchspec.core.variables import Given
 from batchspec.inputs import open_rows
+from batchspec.inputs.remote import Stores
 from batchspec.outputs import open_writer
 from batchspec.project.atomic import write_atomically, write_new
 from batchspec.project.files import RootedFiles
@@ -43,6 +44,7 @@ class Project:
     paths: tuple[str, ...]
     state: Path
     given: tuple[Given, ...] = ()
+    remote_inputs: tuple[str, ...] = ()
 
     @property
     def home(self) -> Path:
@@ -64,6 +66,7 @@ def open_project(paths: Sequence[Path], options: Options, environ: Mapping[str, 
         paths=tuple(specs),
         state=_state_path(root, settings, options),
         given=given_variables(environ, options.variable_files, options.variables),
+        remote_inputs=tuple(environ.get("BATCHSPEC_REMOTE_INPUTS", "").split()),
     )
 
 
@@ -116,7 +119,7 @@ def loader(project: Project) -> SpecLoader:
         default_places=project.settings.default_places,
         output_dir=project.settings.output_dir,
         schema=packaged_schema,
-        open_rows=partial(open_rows, root=project.root),
+        open_rows=partial(open_rows, root=project.root, stores=Stores(allowed=project.remote_inputs)),
         given=project.given,
     )
 

@@ -120,8 +120,10 @@ def _files(
     document: SourceDocument, files: ProjectFiles, report: Report, pointer: Pointer, options: Mapping[str, object]
 ) -> Inputs | None:
     listed = pointer[-1] == "files"
+    named = str(options["files" if listed else "path"])
+    remote = "://" in named and not listed
     try:
-        pattern = files.join(document.path, str(options["files" if listed else "path"]))
+        pattern = named if remote else files.join(document.path, named)
     except FileProblemError as error:
         report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
         return None
@@ -134,6 +136,7 @@ def _files(
         format=_text(options.get("format")),
         encoding=_text(options.get("encoding")) or "utf-8",
         delimiter=_text(options.get("delimiter")),
+        remote=remote,
     )
 
 

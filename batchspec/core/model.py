@@ -155,7 +155,7 @@ class InlineRows:
 class InputFiles:
     """Rows in files.
 
-    `pattern` is a path or a glob, POSIX, relative to the project's root; `format` is a suffix without its dot
+    `pattern` is a path or a glob, POSIX, relative to the project's root, or an address where `remote` says so; `format` is a suffix without its dot
     ("csv", "jsonl", …) or None to go by the file's name; `place` is where the spec says so, for diagnostics.
     """
 
@@ -164,6 +164,7 @@ class InputFiles:
     format: str | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ Everything that can be known without reading is checked here, at the place where
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -21,11 +21,13 @@ from batchspec.inputs.file_list import ListedFiles
 from batchspec.inputs.findings import FileFindings
 from batchspec.inputs.matching import SpecFindings, matching_paths
 from batchspec.inputs.packing import packing
-from batchspec.inputs.row_file import RowFile
+from batchspec.inputs.remote import Stores
+from batchspec.inputs.row_file import Opener, RowFile
 
 FORMATS = ("csv", "tsv", "jsonl", "ndjson", "json", "yaml", "yml", "txt", "parquet")
 """The formats that are read, each but the last also packed as `.gz` or `.zst`."""
 
+NOWHERE = Stores()
 _WITH_ENCODING = frozenset({"csv", "tsv", "txt"})
 _WITH_DELIMITER = frozenset({"csv", "tsv"})
 
@@ -45,7 +47,7 @@ _READERS = {
 }
 
 
-def open_rows(inputs: Inputs, files: ProjectFiles, root: Path | None = None) -> RowSource:
+def open_rows(inputs: Inputs, files: ProjectFiles, root: Path | None = None, stores: Stores = NOWHERE) -> RowSource:
     """Return the source of a spec's rows. A glob's files are those of now, in name order.
 
     A query needs to know where the project's `root` really is. Raises InvalidInputError, located where the spec names
@@ -62,7 +64,7 @@ def open_rows(inputs: Inputs, files: ProjectFiles, root: Path | None = None) -> 
     if isinstance(inputs, SqlQuery):
         return _query_rows(inputs, files, root, findings)
     opening = _Opening(inputs, findings)
-    found = tuple(opening.row_files(files))
+    found = tuple(opening.remote_files(stores) if inputs.remote else opening.row_files(files))
     findings.raise_if_any()
     return FileRows(found)
 
@@ -129,8 +131,22 @@ class _Opening:
         self._findings = findings
         self._add = findings.error
 
+    def remote_files(self, stores: Stores) -> Iterator[RowFile]:
+        """Yield the one object of an address, which is not opened yet."""
+        address = self.inputs.pattern
+        try:
+            stores.check(address)
+        except FileProblemError as error:
+            self._findings.problem(error)
+        else:
+            yield from self._readable([address], stores)
+
     def row_files(self, files: ProjectFiles) -> Iterator[RowFile]:
-        for path in matching_paths(self.inputs.pattern, files, self._findings):
+        """Yield the files that the pattern matches, as far as they can be read."""
+        return self._readable(matching_paths(self.inputs.pattern, files, self._findings), files)
+
+    def _readable(self, paths: Iterable[str], files: Opener) -> Iterator[RowFile]:
+        for path in paths:
             format_name = self._format(path)
             if format_name is not None and self._options_fit(format_name):
                 yield RowFile(

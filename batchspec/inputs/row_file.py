@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from batchspec.core.ports import ProjectFiles
 from batchspec.inputs.packing import unpacked
 
 BLOCK_BYTES = 256 * 1024
@@ -23,11 +22,19 @@ Python holds such text in up to 64 MiB, the most that reading may take.
 """
 
 
+class Opener(Protocol):
+    """What opens the files that rows are read from."""
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading as a stream of bytes. Raises FileProblemError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowFile:
     """A file of rows. `format` is one of `opening.FORMATS`; `path` is POSIX and relative to the root."""
 
-    files: ProjectFiles
+    files: Opener
     path: str
     format: str
     encoding: str = "utf-8"

@@ -55,6 +55,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "backports": ("inputs",),
     "click": ("cli",),
     "filelock": ("state",),
+    "fsspec": ("inputs",),
     "jinja2": ("core.template",),
     "jsonschema": ("core.schema",),
     "mistral_common": ("tokens",),

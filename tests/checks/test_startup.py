@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = frozenset(
     {"jinja2", "jsonschema", "referencing", "requests", "urllib3", "sqlite_utils", "werkzeug", "rich", "yaml"}
-    | {"backports", "duckdb", "pyarrow"}
+    | {"backports", "duckdb", "fsspec", "pyarrow"}
 )
 _PROGRAM = """
 import json, sys
