@@ -155,8 +155,9 @@ class InlineRows:
 class InputFiles:
     """Rows in files.
 
-    `pattern` is a path or a glob, POSIX, relative to the project's root, or an address where `remote` says so; `format` is a suffix without its dot
-    ("csv", "jsonl", …) or None to go by the file's name; `place` is where the spec says so, for diagnostics.
+    `pattern` is a path or a glob, POSIX, relative to the project's root, or an address where `remote` says so;
+    `format` is a suffix without its dot ("csv", "jsonl", …) or None to go by the file's name; `place` is where the
+    spec says so, for diagnostics.
     """
 
     pattern: str

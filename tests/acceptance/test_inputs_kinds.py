@@ -89,3 +89,13 @@ def test_a_query_comes_to_results_and_its_warning_is_told(tmp_path: Path) -> Non
     told = made.run("validate")
     assert told.code == 0
     assert "warning[row-order]" in told.err + told.out
+
+
+def test_no_spec_decides_what_is_read_elsewhere(tmp_path: Path) -> None:
+    made = project(tmp_path, "s3://bucket/t.csv")
+    told = made.run("validate")
+    assert told.code == 3
+    assert "`s3://bucket/t.csv` may not be read in this run" in told.err + told.out
+    made.environ["BATCHSPEC_REMOTE_INPUTS"] = "gs://bucket/ s3://other/"
+    again = made.run("validate")
+    assert "may not be read in this run" in again.err + again.out
