@@ -141,6 +141,7 @@ def open_world(
     `writes` commands wait for the state's lock or raise LockedError; one that could do without goes on from what is
     recorded. `needs_provider` raises AccessError where there is no key; otherwise the command goes on without.
     """
+    from batchspec.project.repository import Repository
     from batchspec.project.spool import DiskSpool
     from batchspec.state.lock import state_lock
     from batchspec.state.scratch import SqliteScratch
@@ -180,6 +181,7 @@ def open_world(
             clock=interrupts,
             progress=progress,
             stop=interrupts.stop,
+            commit=Repository(project.root, environ).commit,
             checkpoint=checkpoints(environ, console.say if console.verbose else _silence),
             settle_seconds=_seconds(environ, "BATCHSPEC_SETTLE_SECONDS", DEFAULT_SETTLE_SECONDS),
         )

@@ -10,6 +10,7 @@ from batchspec.core.columns import Columns
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.manifest import manifest_path
 from batchspec.core.model import Inputs
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.rendering import SpecRenderer
@@ -26,7 +27,7 @@ SPEC_SCHEMA = "batchspec.schema.json"
 class LoadedSpec:
     """A spec that is ready to be rendered, with the rows to render it over; `columns` of its output, if it has any.
 
-    `sources` are the files that it was read from: itself, and what it includes.
+    `sources` are the files that it was read from: itself, and what it includes; `inputs` those that rows are read from.
     """
 
     spec: Spec
@@ -34,6 +35,7 @@ class LoadedSpec:
     rows: RowSource
     columns: Columns | None
     sources: RememberedFiles
+    inputs: RememberedFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +115,9 @@ class SpecLoader:
         renderer = SpecRenderer(spec, files, self.schema(endpoint_at(spec.endpoint).schema))
         columns = Columns(spec, files) if spec.columns else None
         constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
-        rows = shaped(self.open_rows(spec.inputs, self.files), spec.shape, constants)
-        return LoadedSpec(spec=spec, renderer=renderer, rows=rows, columns=columns, sources=files)
+        inputs = RememberedFiles(self.files)
+        rows = shaped(self.open_rows(spec.inputs, inputs), spec.shape, constants)
+        return LoadedSpec(spec=spec, renderer=renderer, rows=rows, columns=columns, sources=files, inputs=inputs)
 
 
 def _raise_if_errors(findings: Sequence[Diagnostic]) -> None:
@@ -127,14 +130,16 @@ def _repeated_outputs(specs: Sequence[Spec]) -> list[Diagnostic]:
     first: dict[str, Spec] = {}
     findings = []
     for spec in specs:
-        earlier = first.setdefault(spec.output_path, spec)
+        # Outputs that differ in their suffix alone would share a manifest.
+        earlier = first.setdefault(manifest_path(spec.output_path), spec)
         if earlier is not spec and earlier.name != spec.name:
             findings.append(
                 spec.document.diagnostic(
                     ("output",),
                     "repeated-output",
                     f"the output `{spec.output_path}` is taken",
-                    detail=f"{earlier.path} writes it; each would overwrite the other's results",
+                    detail=f"{earlier.path} writes `{earlier.output_path}`; each would overwrite the other's results,"
+                    " or the manifest beside them",
                     hint="give one of them another `output`",
                 )
             )

@@ -6,12 +6,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import NamedTuple
 
 from batchspec.commands.desired import RowsDigest, rendered_chunks
 from batchspec.commands.findings import Findings
+from batchspec.commands.lineage import HashedStream, Tally, write_manifest
 from batchspec.commands.loading import LoadedSpec
-from batchspec.commands.sources import combined
 from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.columns import Answered
@@ -19,8 +19,9 @@ from batchspec.core.diagnostics import Diagnostic, DiagnosticSink
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.json_text import encode, parse
 from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
+from batchspec.core.manifest import combined, manifest_path
 from batchspec.core.model import RequestDigest
-from batchspec.core.records import JsonText, OutputFormat, Record, cell
+from batchspec.core.records import JsonText, OutputFormat, Record, WritesBytes, cell
 from batchspec.core.rendering import RenderedRow
 
 _STATUS = {
@@ -41,11 +42,13 @@ _WITHOUT_ANSWER = frozenset({"failed", "held", "lost"})
 class Output:
     """A written results file: its path relative to the project's root, its lines by status, the rows it is of.
 
-    `warnings` are columns that are null for a row that has its answer, since their template failed.
+    `manifest` is the path of what says how it came about; a file that was asked for by name has none. `warnings` are
+    columns that are null for a row that has its answer, since their template failed.
     """
 
     spec: str
     path: str
+    manifest: str | None = None
     rows_digest: str = ""
     counts: Counter[str] = field(default_factory=Counter)
     warnings: Sequence[Diagnostic] = ()
@@ -53,12 +56,13 @@ class Output:
 
 def write_results(
     loaded: LoadedSpec,
-    stream: BinaryIO,
+    stream: WritesBytes,
     world: World,
     *,
     path: str,
     form: OutputFormat | None = None,
     failed_only: bool = False,
+    tally: Tally | None = None,
 ) -> Output:
     """Write a spec's rows with their answers to `stream`, in its own format or in `form`.
 
@@ -68,22 +72,20 @@ def write_results(
     output = Output(spec=spec.name, path=path)
     findings, warnings = Findings(), Findings()
     identities = {model: RequestIdentity(spec.endpoint, model) for model in spec.models}
-    records = _Records(loaded, warnings)
+    records = _Records(loaded, warnings, tally)
     writer = world.open_writer(form or spec.output_format, stream, records.names)
     world.progress.start("results")
     rows_digest = RowsDigest()
     for rows in rendered_chunks(loaded, findings, world.progress, world.stop):
         rows_digest.add(rows)
-        columns = [_answers(identity, rows, world) for identity in identities.values()]
+        known = [_known(identity, rows, world, tally) for identity in identities.values()]
         chunk: list[Record] = []
         for index, row in enumerate(rows):
-            for model, (digests, recorded, results) in zip(spec.models, columns, strict=True):
-                digest = digests[index]
-                known = recorded.get(digest)
-                status = "pending" if known is None else _STATUS[known.status]
+            for model, answers in zip(spec.models, known, strict=True):
+                status = answers.status(index)
                 output.counts[status] += 1
                 if not failed_only or status in _WITHOUT_ANSWER:
-                    chunk.append(records.record(row, model, status, results.get(digest)))
+                    chunk.append(records.record(row, model, status, *answers.take(index)))
         writer.write(chunk)
     world.progress.finish()
     findings.raise_if_errors()
@@ -94,13 +96,20 @@ def write_results(
 
 
 def export(specs: Sequence[LoadedSpec], world: World) -> list[Output]:
-    """Write the output file of each spec, whole or not at all."""
+    """Write the output file of each spec, whole or not at all, and its manifest."""
     outputs = []
     for loaded in specs:
         path = loaded.spec.output_path
-        with world.open_output(path) as stream:
-            outputs.append(write_results(loaded, stream, world, path=path))
-        world.ledger.save_output(path, _fingerprint(loaded, outputs[-1].rows_digest, world))
+        commit = world.commit(sorted(loaded.sources.texts))
+        with world.new_scratch() as scratch:
+            tally = Tally(loaded.spec.models, scratch)
+            with world.open_output(path) as stream:
+                hashed = HashedStream(stream)
+                output = write_results(loaded, hashed, world, path=path, tally=tally)
+            output.manifest = manifest_path(path)
+            write_manifest(loaded, tally, hashed.sha256(), output.counts, commit, world)
+        world.ledger.save_output(path, _fingerprint(loaded, output.rows_digest, world))
+        outputs.append(output)
     return outputs
 
 
@@ -110,23 +119,45 @@ def is_current(loaded: LoadedSpec, rows_digest: str, world: World) -> bool:
 
 
 def _fingerprint(loaded: LoadedSpec, rows_digest: str, world: World) -> str:
+    """Return what an output, its manifest and what they are made of are known by; it is compared with nothing else."""
     spec = loaded.spec
+    files = (world.fingerprint(spec.output_path), world.fingerprint(manifest_path(spec.output_path)))
     made_of = encode([combined(loaded.sources.texts), spec.variables, spec.models])
-    return f"{world.fingerprint(spec.output_path)} {rows_digest} {hashlib.sha256(made_of).hexdigest()}"
+    return " ".join(map(str, (*files, rows_digest, hashlib.sha256(made_of).hexdigest())))
 
 
-_Column = tuple[list[RequestDigest], Mapping[RequestDigest, Recorded], Mapping[RequestDigest, RecordedResult]]
+class _Known(NamedTuple):
+    """What is recorded of one model's requests, in the order of some rows; `fresh` are those still to be counted."""
+
+    digests: Sequence[RequestDigest]
+    recorded: Mapping[RequestDigest, Recorded]
+    results: Mapping[RequestDigest, RecordedResult]
+    fresh: set[bytes]
+
+    def status(self, index: int) -> str:
+        known = self.recorded.get(self.digests[index])
+        return "pending" if known is None else _STATUS[known.status]
+
+    def take(self, index: int) -> tuple[RecordedResult | None, bool]:
+        """Return a row's result, and whether its request is met for the first time."""
+        digest = self.digests[index]
+        first = digest in self.fresh
+        self.fresh.discard(digest)
+        return self.results.get(digest), first
 
 
-def _answers(identity: RequestIdentity, rows: Sequence[RenderedRow], world: World) -> _Column:
+def _known(identity: RequestIdentity, rows: Sequence[RenderedRow], world: World, tally: Tally | None) -> _Known:
     digests = [identity.digest(row.digest) for row in rows]
-    return digests, world.ledger.recorded(digests), world.ledger.results(digests)
+    results = world.ledger.results(digests)
+    fresh = set() if tally is None else tally.fresh(digests, results)
+    return _Known(digests, world.ledger.recorded(digests), results, fresh)
 
 
 class _Records:
     """Makes the records of one spec: rows and answers whole, or the columns that it declares."""
 
-    def __init__(self, loaded: LoadedSpec, sink: DiagnosticSink) -> None:
+    def __init__(self, loaded: LoadedSpec, sink: DiagnosticSink, tally: Tally | None) -> None:
+        self._tally = tally
         self._columns = loaded.columns
         self._answer_text = endpoint_at(loaded.spec.endpoint).answer_text
         self._sink = sink
@@ -134,8 +165,11 @@ class _Records:
         declared = _WHOLE if self._columns is None else self._columns.names
         self.names = ("custom_id", "model", "status", *declared, "error")
 
-    def record(self, row: RenderedRow, model: str, status: str, result: RecordedResult | None) -> Record:
-        """Return the record of a row and a model; `result` is of no account while the row is pending."""
+    def record(self, row: RenderedRow, model: str, status: str, result: RecordedResult | None, first: bool) -> Record:
+        """Return the record of a row and a model; `result` is of no account while the row is pending.
+
+        With `first`, the row is the first of those that share the request.
+        """
         body: JsonText | None = None
         value: object = None
         error: dict[str, object] | None = None
@@ -145,6 +179,8 @@ class _Records:
                 value = parse(result.body)
             if result.error is not None:
                 error = {"status_code": result.status_code, "message": result.error}
+            if first and self._tally is not None:
+                self._tally.add(model, result, value)
         text = None if body is None else self._answer_text(value)
         usage = value.get("usage") if isinstance(value, dict) else None
         if self._columns is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import BinaryIO
 
 from batchspec.core.ports import ProjectFiles
@@ -38,8 +37,10 @@ class RememberedFiles:
         return self._files.open(path)
 
     def glob(self, pattern: str) -> list[str]:
-        """Return the files that match."""
-        return self._files.glob(pattern)
+        """Return the files that match, and remember their names: whoever asks will read them, perhaps by other means."""
+        paths = self._files.glob(pattern)
+        self.opened.update(dict.fromkeys(paths))
+        return paths
 
 
 def sha256_of(path: str, files: ProjectFiles) -> str:
@@ -49,9 +50,3 @@ def sha256_of(path: str, files: ProjectFiles) -> str:
         while block := stream.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def combined(digests: Mapping[str, str]) -> str:
-    """Return one SHA-256 over several files: that of what `sha256sum` prints for them in the order of their paths."""
-    lines = "".join(f"{digests[path]}  {path}\n" for path in sorted(digests))
-    return hashlib.sha256(lines.encode("utf-8")).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from batchspec.commands.desired import Stop
 from batchspec.core.ledger import Ledger
+from batchspec.core.manifest import Commit
 from batchspec.core.metering import Costing
 from batchspec.core.ports import Checkpoint, Clock, Progress, Provider, Scratch, Spool
 from batchspec.core.pricing import PriceTable
@@ -20,15 +21,19 @@ NewScratch = Callable[[], AbstractContextManager[Scratch]]
 OpenOutput = Callable[[str], AbstractContextManager[BinaryIO]]
 
 
+def _no_repository(_sources: Sequence[str]) -> None:
+    """Know of no repository."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """The collaborators of a command. `provider` is None where there is no key: then nothing is refreshed.
 
-    `open_output` opens a path, relative to the project's root, to be written whole or not at all, and
-    `open_writer` gives what writes the rows of a format to it; `fingerprint`
-    changes with a file there, and is None where there is none; `local_path` is where it lies on disk. `downloads` is a
-    folder for result files on their way in. `settle_seconds` is how long an unresolved submission is looked for.
-    `costing` says what sending would come to, for a command that asks; `prices` what the answers have cost.
+    `open_output` opens a path, relative to the project's root, to be written whole or not at all, and `open_writer`
+    gives what writes the rows of a format to it; `fingerprint` changes with a file there, and is None where there is
+    none; `local_path` is where it lies on disk. `downloads` is a folder for result files on their way in. `commit` is
+    what git says of the project, and of some files in it. `settle_seconds` is how long an unresolved submission is
+    looked for. `costing` says what sending would come to, for a command that asks; `prices` what the answers have cost.
     """
 
     ledger: Ledger
@@ -44,6 +49,7 @@ class World:
     progress: Progress
     stop: Stop
     checkpoint: Checkpoint
+    commit: Callable[[Sequence[str]], Commit | None] = _no_repository
     settle_seconds: float = DEFAULT_SETTLE_SECONDS
     costing: Costing | None = None
     prices: PriceTable | None = None

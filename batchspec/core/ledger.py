@@ -100,13 +100,14 @@ class Adopted(NamedTuple):
 
 
 class RecordedResult(NamedTuple):
-    """A request's latest answer: the body as JSON text (None where there is none) and the error's message."""
+    """A request's latest answer: the body as JSON text (None where there is none), the error's message, its job."""
 
     outcome: str
     status_code: int | None
     body: bytes | None
     error: str | None
     model: str
+    job_id: str | None = None
 
 
 class SpecUsage(NamedTuple):
@@ -211,6 +212,10 @@ class Ledger(Protocol):
 
     def known_job_ids(self, most: int) -> Sequence[str]:
         """Return the ids of the jobs recorded last, but for those that were deleted."""
+        ...
+
+    def known_file_ids(self, most: int) -> Sequence[str]:
+        """Return the ids of some uploaded files, of at most so many claims and so many that can be used again."""
         ...
 
     def mark_deleted(self, job_id: str, now: float, *, record: bool) -> None:

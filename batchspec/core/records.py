@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from batchspec.core.json_text import encode
 
@@ -33,6 +33,14 @@ Record = Sequence[Cell]
 """The cells of one row, in the order of the output's columns."""
 
 
+class WritesBytes(Protocol):
+    """What takes the bytes of an output in their order; nobody goes back in it."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write bytes."""
+        ...
+
+
 class RecordWriter(Protocol):
     """Writes the rows of an output in one format, streaming."""
 
@@ -45,7 +53,7 @@ class RecordWriter(Protocol):
         ...
 
 
-OpenWriter = Callable[[OutputFormat, BinaryIO, Sequence[str]], RecordWriter]
+OpenWriter = Callable[[OutputFormat, WritesBytes, Sequence[str]], RecordWriter]
 """Returns what writes records of these columns to a stream."""
 
 

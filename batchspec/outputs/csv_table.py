@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO
 
 from batchspec.core.json_text import encode
-from batchspec.core.records import Cell, JsonText, Record
+from batchspec.core.records import Cell, JsonText, Record, WritesBytes
 
 # What a spreadsheet takes for a formula, also by the wide forms that some read as the narrow ones; and what begins
 # with the mark itself before such a sign, so that taking one mark away gives the text back.
@@ -23,7 +22,7 @@ _MARK = "'"
 class CsvWriter:
     """Writes the header with the first records, or at the end where there are none."""
 
-    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+    def __init__(self, stream: WritesBytes, columns: Sequence[str]) -> None:
         self._stream = stream
         self._header: Sequence[str] | None = columns
 

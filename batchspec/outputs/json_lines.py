@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO
 
 from batchspec.core.json_text import encode
-from batchspec.core.records import JsonText, Record
+from batchspec.core.records import JsonText, Record, WritesBytes
 
 
 class JsonLinesWriter:
     """Writes one line a record."""
 
-    def __init__(self, stream: BinaryIO, columns: Sequence[str]) -> None:
+    def __init__(self, stream: WritesBytes, columns: Sequence[str]) -> None:
         self._stream = stream
         self._heads = [(b"," if position else b"{") + encode(column) + b":" for position, column in enumerate(columns)]
 

@@ -132,6 +132,7 @@ def outputs_document(outputs: Iterable[Output]) -> list[Document]:
         {
             "spec": output.spec,
             "path": output.path,
+            "manifest": output.manifest,
             "rows": dict(output.counts),
             "warnings": [diagnostic_json(found) for found in output.warnings],
         }

@@ -41,7 +41,7 @@ class Answers(Tables):
         for chunk in chunks(digests, CHUNK):
             sql = (
                 "SELECT request.digest, result.outcome, result.status_code, CAST(result.body AS BLOB), result.error,"
-                " claim.model FROM request JOIN result ON result.id = request.result_id"
+                " claim.model, claim.job_id FROM request JOIN result ON result.id = request.result_id"
                 f" JOIN claim ON claim.id = result.claim_id WHERE request.digest IN ({marks(chunk)})"
             )
             for digest, *rest in self._rows(sql, chunk):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
+import shutil
 import stat
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from driving import Project, make_project
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).parents[2]
 
 COLUMNS = """\
 output:
@@ -111,3 +118,93 @@ def test_csv_without_columns_holds_rows_and_answers_as_json(tmp_path: Path) -> N
     assert list(rows[0]) == ["custom_id", "model", "status", "row", "text", "response", "usage", "error"]
     assert json.loads(rows[1]["row"]) == {"id": "r1", "word": "word 1"}
     assert json.loads(rows[1]["response"])["usage"] == json.loads(rows[1]["usage"])
+
+
+# Manifests
+
+
+def manifest(project: Project, path: str = "results/demo.manifest.json") -> Any:
+    document = json.loads((project.root / path).read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "schemas/manifest.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator(schema).validate(document)
+    return document
+
+
+def sha256(project: Project, path: str) -> str:
+    return hashlib.sha256((project.root / path).read_bytes()).hexdigest()
+
+
+def git(project: Project, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_a_manifest_tells_what_an_output_was_made_of(project: Project) -> None:
+    spec = project.root / "demo.batchspec.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace('"Say {{ row.word }}"', "{file: p.md}"), encoding="utf-8")
+    project.write("p.md", "Say {{ row.word }} {% include 'part.md' %}")
+    project.write("part.md", "please")
+    project.write("rows.csv", "id,word\na,x\nb,y\nc,x\n")
+    ran = project.run(*APPLY, "--json").document
+    told = manifest(project)
+    assert ran["outputs"][0]["manifest"] == "results/demo.manifest.json"
+    assert told["spec"]["files"] == [
+        {"path": path, "sha256": sha256(project, path)} for path in ("demo.batchspec.yaml", "p.md", "part.md")
+    ]
+    assert told["inputs"]["files"] == [{"path": "rows.csv", "sha256": sha256(project, "rows.csv")}]
+    assert told["output"] == {
+        "path": "results/demo.csv",
+        "sha256": sha256(project, "results/demo.csv"),
+        "rows": 3,
+        "statuses": {"succeeded": 3},
+    }
+    assert told["jobs"] == [job["id"] for job in ran["status"]["jobs"]]
+    first, second, shared = (int(row["tokens"]) for row in table(project))
+    assert first == shared
+    assert told["answers"] == 2
+    assert sum(told["tokens"].values()) == first + second
+    assert [(model["asked"], model["answered"]) for model in told["models"]] == [
+        ("mistral-small-latest", ["mistral-small-latest"])
+    ]
+    assert stat.S_IMODE((project.root / "results/demo.manifest.json").stat().st_mode) == 0o600
+
+
+def test_the_same_run_gives_the_same_manifest_and_writes_nothing_again(project: Project, tmp_path: Path) -> None:
+    assert project.run(*APPLY).code == 0
+    paths = [project.root / "results" / name for name in ("demo.csv", "demo.manifest.json")]
+    before = [(path.read_bytes(), path.stat().st_ino) for path in paths]
+    assert project.run(*APPLY, "--json").document["outputs"] == []
+    assert project.run("results", "--provider", "emulator").code == 0
+    assert [path.read_bytes() for path in paths] == [content for content, _ in before]
+    assert paths[1].stat().st_ino == before[1][1]
+    paths[1].unlink()
+    assert len(project.run(*APPLY, "--json").document["outputs"]) == 1
+    assert [path.read_bytes() for path in paths] == [content for content, _ in before]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_manifest_names_the_commit_and_whether_the_tree_was_clean(project: Project) -> None:
+    git(project, "init", "-q")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "first")
+    assert project.run(*APPLY).code == 0
+    commit = git(project, "rev-parse", "HEAD")
+    assert manifest(project)["git"] == {"commit": commit, "clean": True}
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "with results")
+    spec = project.root / "demo.batchspec.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace("said:", "answer:"), encoding="utf-8")
+    assert project.run(*APPLY).code == 0
+    assert manifest(project)["git"] == {"commit": git(project, "rev-parse", "HEAD"), "clean": False}
+    git(project, "commit", "-qm", "columns", "demo.batchspec.yaml")
+    # The tracked outputs differ from the commit now, and follow from what is in it.
+    assert project.run("results", "--provider", "emulator").code == 0
+    assert manifest(project)["git"] == {"commit": git(project, "rev-parse", "HEAD"), "clean": True}
+
+
+def test_two_outputs_that_would_share_a_manifest_are_refused(project: Project) -> None:
+    text = (project.root / "demo.batchspec.yaml").read_text(encoding="utf-8")
+    project.write("other.batchspec.yaml", text.replace("name: demo", "name: other").replace("demo.csv", "demo.jsonl"))
+    ran = project.run("validate")
+    assert ran.code == 3
+    assert "error[repeated-output]" in ran.err

@@ -78,7 +78,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "socket": ("mistral", "emulator"),
     "sqlite3": ("state", "emulator"),
     "ssl": ("mistral",),
-    "subprocess": (),
+    "subprocess": ("project.repository",),
     "tomllib": ("project",),
     "urllib": ("mistral", "emulator"),
 }

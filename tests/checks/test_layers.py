@@ -54,7 +54,7 @@ PLANTS = {
     "a library outside of its home": ("commands/apply.py", "import sqlite_utils", "outside of its home (state)"),
     "a second home within core": ("core/lines.py", "from orjson import dumps", "outside of its home (core.json_text)"),
     "a standard library outside of its home": ("project/root.py", "import sqlite3", "outside of its home (state, em"),
-    "a process": ("cli/app.py", "import subprocess", "subprocess is used outside of its home (it has none)"),
+    "a process": ("cli/app.py", "import subprocess", "subprocess is used outside of its home (project"),
     "a library that nobody chose": ("mistral/client.py", "import httpx", "httpx has no home"),
     "a third-party library on the ground": ("core/ports.py", "import orjson", "the standard library only"),
     "a clock in core": ("core/protocol.py", "from time import time", "core is pure, and time is not"),

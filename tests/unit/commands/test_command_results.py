@@ -173,7 +173,7 @@ def test_an_output_is_written_whole_or_stays_as_it_was(machine: Machine) -> None
     with pytest.raises(InvalidInputError):
         export(machine.load(), machine.world())
     assert path.read_bytes() == before
-    assert [each.name for each in path.parent.iterdir()] == ["demo.jsonl"]
+    assert {each.name for each in path.parent.iterdir()} == {"demo.jsonl", "demo.manifest.json"}
 
 
 def test_an_output_that_was_changed_by_hand_is_no_longer_current(machine: Machine) -> None:

@@ -48,7 +48,7 @@ def test_an_outcome_is_recorded_as_it_is(
     claim = in_flight(ledger, "a")
     ledger.take_in(claim.id, [(digest("a"), outcome)])
     assert ledger.recorded([digest("a")]) == {digest("a"): Recorded(status, 1)}
-    assert ledger.results([digest("a")]) == {digest("a"): RecordedResult(*told, MODEL)}
+    assert ledger.results([digest("a")]) == {digest("a"): RecordedResult(*told, MODEL, "job-1")}
 
 
 def test_taking_in_the_same_again_changes_nothing(path: Path, ledger: SqliteLedger) -> None:

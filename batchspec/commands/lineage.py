@@ -1,0 +1,109 @@
+"""Gathers what an output's manifest says while the output is written, and writes the manifest beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from batchspec import __version__
+from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.sources import sha256_of
+from batchspec.commands.world import World
+from batchspec.core.errors import FileProblemError
+from batchspec.core.ledger import RecordedResult
+from batchspec.core.manifest import Answers, Commit, Lineage, is_manifest, manifest, manifest_path
+from batchspec.core.model import FileList, RequestDigest
+from batchspec.core.ports import Scratch
+from batchspec.core.records import WritesBytes
+
+
+class Tally:
+    """What the answers of one output tell, each request counted once however many rows share it."""
+
+    def __init__(self, models: Sequence[str], scratch: Scratch) -> None:
+        self.answers = {model: Answers() for model in models}
+        self.jobs: set[str] = set()
+        self._scratch = scratch
+
+    def fresh(self, digests: Sequence[RequestDigest], results: Mapping[RequestDigest, RecordedResult]) -> set[bytes]:
+        """Return those of some answered requests that no earlier row has had."""
+        return set(self._scratch.reserve([digest for digest in digests if digest in results]))
+
+    def add(self, model: str, result: RecordedResult, body: object) -> None:
+        """Count one request's result; `body` is its answer, None where it has none."""
+        if result.job_id:
+            self.jobs.add(result.job_id)
+        if body is not None:
+            self.answers[model].add(body)
+
+
+class HashedStream:
+    """A stream that is written, and the SHA-256 of all that was."""
+
+    def __init__(self, stream: WritesBytes) -> None:
+        self._stream = stream
+        self._digest = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        """Write bytes."""
+        self._digest.update(data)
+        return self._stream.write(data)
+
+    def sha256(self) -> str:
+        """Return the digest so far in hexadecimal."""
+        return self._digest.hexdigest()
+
+
+def write_manifest(
+    loaded: LoadedSpec, tally: Tally, sha256: str, counts: Mapping[str, int], commit: Commit | None, world: World
+) -> None:
+    """Write the manifest of an output that was just written, unless the one that is there says the same."""
+    spec = loaded.spec
+    told = manifest(
+        Lineage(
+            version=__version__,
+            spec=spec.name,
+            spec_path=spec.path,
+            sources=loaded.sources.texts,
+            commit=None if commit is None else commit.id,
+            clean=None if commit is None else _is_clean(commit, world),
+            endpoint=spec.endpoint,
+            inputs=_inputs(loaded),
+            answers=tally.answers,
+            jobs=sorted(tally.jobs),
+            output_path=spec.output_path,
+            output_sha256=sha256,
+            counts=counts,
+        )
+    )
+    path = manifest_path(spec.output_path)
+    if _content(path, len(told), world) != told:
+        with world.open_output(path) as stream:
+            stream.write(told)
+
+
+def _is_clean(commit: Commit, world: World) -> bool | None:
+    """Tell whether nothing but outputs differs from the commit: those follow from the rest."""
+    if commit.changed is None:
+        return None
+    return all(is_manifest(path) or world.ledger.saved_output(path) is not None for path in commit.changed)
+
+
+def _inputs(loaded: LoadedSpec) -> dict[str, str] | None:
+    if isinstance(loaded.spec.inputs, FileList):
+        return None
+    digests = dict(loaded.inputs.texts)
+    for path in loaded.inputs.opened:
+        # A file that is gone by now was there for the rows before; its absence ends the next run, not this one.
+        with suppress(FileProblemError):
+            digests.setdefault(path, sha256_of(path, loaded.inputs))
+    return digests
+
+
+def _content(path: str, size: int, world: World) -> bytes | None:
+    try:
+        at = world.local_path(path)
+        return at.read_bytes() if at.stat().st_size == size else None
+    except OSError:
+        return None
