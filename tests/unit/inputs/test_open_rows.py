@@ -74,6 +74,8 @@ def test_a_suffix_may_be_in_capitals_and_packed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_has_a_reader(tmp_path: Path, name: str) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
     (tmp_path / f"t.{name}").write_text('[{"a": 1}]' if name in {"json", "yaml", "yml"} else "")
     reading = read(tmp_path, f"t.{name}")
     assert len(reading.rows) == (1 if name in {"json", "yaml", "yml"} else 0)
