@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import click
 from batchspec.cli.asking import ask
 from batchspec.cli.options import JSON, shared
 from batchspec.cli.running import Run
-from batchspec.core.errors import AccessError, ExitCode, StateError
+from batchspec.core.errors import AccessError, ExitCode, InvalidInputError, StateError
 
 _SPEC = click.option("--spec", metavar="NAME", help="Only what is of this spec.")
 
@@ -211,21 +212,36 @@ def adopt_job(run: Run, /, job_id: str, yes: bool, **own: Any) -> int:
 
 
 @state.command("forget")
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="[ID]", required=False)
+@click.option(
+    "--gone", is_flag=True, help="Instead of ID: believe that the jobs the provider does not know are deleted."
+)
 @click.option("--results", is_flag=True, help="Answers of requests that succeeded, too.")
 @click.option("--yes", "-y", is_flag=True, help="Forget without asking.")
 @shared
 @click.pass_obj
-def forget_records(run: Run, /, name: str, results: bool, yes: bool, **own: Any) -> int:
+def forget_records(run: Run, /, name: str | None, gone: bool, results: bool, yes: bool, **own: Any) -> int:
     """Forget a job or a request, so that it is sent again.
 
     ID is a job's id or the beginning of a request's digest. The next apply sends what is forgotten and still declared,
     and it is paid for again. For a job that was deleted at the provider, say. Needs no key; nothing is asked of the
     provider, and a job that still runs there is not cancelled.
 
+    With --gone, which needs a key, the recorded jobs that the provider does not know count as deleted there: nothing is
+    sent again for it, and answers that were not taken in are lost. It is for a state all of whose jobs are gone, which
+    cannot tell that from a key of another workspace.
+
     \b
     batchspec state forget --yes 3fd1a9c0
     """
+    if gone:
+        if name or results:
+            raise InvalidInputError("--gone goes without an ID and without --results")
+        return _forget_gone(run, own, yes=yes)
+    if not name:
+        raise InvalidInputError(
+            "what is to be forgotten is not said", hint="give the ID of a job or a request, or --gone"
+        )
     from batchspec.cli import wiring
     from batchspec.commands.forget import Forgettable, forget
     from batchspec.report.state import forgettable_text
@@ -265,6 +281,46 @@ def forget_records(run: Run, /, name: str, results: bool, yes: bool, **own: Any)
             approve=approve,
         )
     console.out(f"forgot {plural(forgotten.requests, 'request')}; `batchspec plan` shows what would be sent")
+    return ExitCode.DONE
+
+
+def _forget_gone(run: Run, own: dict[str, Any], *, yes: bool) -> int:
+    from batchspec.cli import wiring
+    from batchspec.commands.forget import forget_gone
+    from batchspec.report.style import plural
+    from batchspec.state.forgetting import SqliteForgetting
+    from batchspec.state.inspection import Inspection
+
+    options = run.options(own)
+    project = wiring.open_settings(options)
+    console = run.console
+    console.root = project.root
+
+    def approve(jobs: Sequence[str]) -> None:
+        console.out("\n".join(jobs))
+        ask(console, f"believe that {plural(len(jobs), 'job')} were deleted at the provider", yes=yes)
+
+    with (
+        wiring.open_world(
+            project,
+            options,
+            console,
+            run.interrupts,
+            command="state forget",
+            writes=True,
+            needs_provider=True,
+        ) as world,
+        Inspection(project.state) as inspection,
+        SqliteForgetting(project.state) as forgetting,
+    ):
+        gone = forget_gone(
+            inspector=inspection,
+            forgetting=forgetting,
+            provider=wiring.require(world),
+            now=run.interrupts.now(),
+            approve=approve,
+        )
+    console.out(f"{plural(len(gone), 'job')} counted as deleted; `batchspec apply` goes on from there")
     return ExitCode.DONE
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from batchspec.commands.inspect import show
@@ -10,6 +10,7 @@ from batchspec.core.errors import InvalidInputError
 from batchspec.core.forgetting import Forgetting
 from batchspec.core.inspection import ClaimStory, Inspector, RequestEntry
 from batchspec.core.ledger import Phase, RequestStatus
+from batchspec.core.ports import Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,30 @@ def forget(
             )
         return _forget_job(story, results, forgetting, now, approve)
     return _forget_request(shown.requests[0].entry, results, forgetting, approve)
+
+
+def forget_gone(
+    *,
+    inspector: Inspector,
+    forgetting: Forgetting,
+    provider: Provider,
+    now: float,
+    approve: Callable[[Sequence[str]], None],
+) -> tuple[str, ...]:
+    """Mark the jobs that the provider no longer knows as deleted there; return their ids.
+
+    A state all of whose jobs are gone cannot tell their deletion from a key of another workspace: only a person can.
+    What was not taken in of them is lost at the next refresh. `approve` is shown the ids, and raises NotApprovedError
+    to decline.
+    """
+    kept = [story for story in inspector.claims() if story.claim.job_id and story.deleted_at is None]
+    listed = {job.id for job in provider.list_jobs()}
+    ids = [str(story.claim.job_id) for story in kept if story.claim.phase in {Phase.CREATED, Phase.COLLECTED}]
+    gone = tuple(job for job in ids if job not in listed and provider.get_job(job) is None)
+    if gone:
+        approve(gone)
+        forgetting.mark_gone(gone, now)
+    return gone
 
 
 def _forget_job(

@@ -25,6 +25,7 @@ from batchspec.core.protocol import (
 
 _ASKED_ONE_BY_ONE = 3
 _PROBED_JOBS = 3
+_PROBED_FILES = 5
 _LOOK_AGAIN_SECONDS = 5.0
 
 
@@ -115,13 +116,22 @@ def _settle_claim(
 def _probe_workspace(world: World, provider: Provider) -> None:
     """Before anything is believed absent: a job that must be there is, or this is another workspace."""
     known = world.ledger.known_job_ids(_PROBED_JOBS)
-    if known and all(provider.get_job(job_id) is None for job_id in known):
-        raise AccessError(
-            f"this key's workspace does not know job {known[0]}, which this state has recorded",
-            why="a key of another workspace sees none of this project's jobs; sending again would pay twice",
-            hint="set MISTRAL_API_KEY to a key of the workspace that the jobs were made in, or name another --state;"
-            f" if the job was deleted there, `batchspec state forget {known[0]}` says so",
-        )
+    if not known or any(provider.get_job(job_id) is not None for job_id in known) or _knows_others(world, provider):
+        return
+    raise AccessError(
+        f"this key's workspace does not know job {known[0]}, which this state has recorded",
+        why="a key of another workspace sees none of this project's jobs; sending again would pay twice",
+        hint="set MISTRAL_API_KEY to a key of the workspace that the jobs were made in, or name another --state;"
+        " if all of them were deleted there, or have expired, `batchspec state forget --gone` says so",
+    )
+
+
+def _knows_others(world: World, provider: Provider) -> bool:
+    """Tell whether the provider has any other job or file that is recorded here: the last ones may be deleted."""
+    listed = [job.id for job in provider.list_jobs()]
+    if len(world.ledger.unknown_jobs(listed)) < len(set(listed)):
+        return True
+    return any(provider.get_file(file) is not None for file in world.ledger.known_file_ids(_PROBED_FILES))
 
 
 def look(world: World, provider: Provider, done: Refresh) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from batchspec.core.model import RequestDigest
@@ -19,6 +20,10 @@ class Forgetting(Protocol):
 
     def forget_job(self, claim_id: int, *, results: bool, now: float) -> int:
         """Forget what a claim's job was to answer, and never ask for that job again, nor adopt it."""
+        ...
+
+    def mark_gone(self, job_ids: Sequence[str], now: float) -> None:
+        """Record that these jobs were deleted at the provider, so that they are never asked for again."""
         ...
 
     def forget_request(self, digest: RequestDigest, *, results: bool) -> int:

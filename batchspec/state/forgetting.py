@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -61,6 +62,13 @@ class SqliteForgetting(Tables):
             connection.execute("DROP TABLE forgotten")
             self._end(claim_id, now)
         return count
+
+    def mark_gone(self, job_ids: Sequence[str], now: float) -> None:
+        """Record that these jobs were deleted at the provider."""
+        with transaction(self._database):
+            self._database.conn.executemany(
+                "UPDATE job SET deleted_at = ? WHERE id = ?", [(now, job_id) for job_id in job_ids]
+            )
 
     def _end(self, claim_id: int, now: float) -> None:
         connection = self._database.conn

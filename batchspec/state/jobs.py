@@ -93,6 +93,13 @@ class Jobs(Tables):
         sql = "SELECT id FROM job WHERE deleted_at IS NULL ORDER BY files_deleted_at IS NOT NULL, claim_id DESC LIMIT ?"
         return [str(row[0]) for row in self._rows(sql, [most])]
 
+    def known_file_ids(self, most: int) -> Sequence[str]:
+        """Return the ids of some uploaded files: those that can be used again, and those of the latest claims."""
+        sql = "SELECT file_ids FROM claim WHERE file_ids IS NOT NULL ORDER BY id DESC LIMIT ?"
+        ids = [file for row in self._rows(sql, [most]) for file in json.loads(row[0])]
+        ids += [row[0] for row in self._rows("SELECT file_id FROM file WHERE file_id <> '' LIMIT ?", [most])]
+        return list(dict.fromkeys(map(str, ids)))
+
     def find_file(self, sha256: str) -> RemoteFile | None:
         """Return the upload of a file with these bytes; its id is empty where an upload may not have ended."""
         sql = "SELECT file_id, filename, size, lines FROM file WHERE sha256 = ?"

@@ -59,7 +59,7 @@ def _describe(holder: Path, command: str) -> None:
     # Only for people: the lock holds without it, on a full disk too.
     with suppress(OSError):
         descriptor = os.open(holder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as stream:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(json.dumps({"pid": os.getpid(), "command": command, "since": since}))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from driving import Project, make_project
+from driving import Project, make_project, table
 
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.options import EmulatorOptions
@@ -150,10 +150,25 @@ def test_a_deleted_job_that_nothing_is_left_of_could_be_another_workspaces(
         delete(server, path)
     refused = project.run("wait")
     assert refused.code == 4
-    assert f"`batchspec state forget {job['id']}`" in refused.err
+    assert "`batchspec state forget --gone`" in refused.err
     assert executed(server) == (6, 1)
-    assert project.run("state", "forget", job["id"], "--yes").code == 0
-    assert project.run("plan", "--json").document["summary"]["submit"] == 6
+    assert project.run("state", "forget", "--gone").code == 8
+    assert project.run("state", "forget", "--gone", "--yes").out.endswith("`batchspec apply` goes on from there\n")
+    assert project.run(*WAIT).code == 6
+    assert statuses(project) == {"lost": 6}
+    assert executed(server) == (6, 1)
+
+
+def test_of_a_deleted_job_another_one_or_a_file_proves_the_workspace(project: Project, server: EmulatorServer) -> None:
+    assert project.run(*WAIT).code == 0
+    project.write("rows.csv", table(9))
+    assert project.run("apply", "--yes").code == 0
+    for job in requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=10).json()["data"]:
+        delete(server, f"/v1/batch/jobs/{job['id']}")
+    time.sleep(1.6)
+    ended = project.run("wait")
+    assert ended.code == 6, ended.err
+    assert statuses(project) == {"succeeded": 6, "lost": 3}
 
 
 def ended_job(server: EmulatorServer) -> dict[str, str]:

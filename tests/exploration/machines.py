@@ -137,6 +137,7 @@ class Machine:
             spool=self._spool,
             new_scratch=pytest.fail,
             open_output=pytest.fail,
+            open_writer=lambda *_: pytest.fail("nothing here writes results"),
             fingerprint=pytest.fail,
             local_path=pytest.fail,
             downloads=self._folder,

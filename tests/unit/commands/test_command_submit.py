@@ -426,9 +426,11 @@ def test_a_key_of_another_workspace_sends_nothing_again(machine: Machine) -> Non
     machine.write("rows.csv", table([*WORDS, "more"]))
     with pytest.raises(Died):
         applied(machine)
-    # To a key of another workspace, none of the jobs is there.
+    # To a key of another workspace, none of the jobs and files is there.
     for job in list(machine.provider.list_jobs()):
         machine.provider.delete_job(job.id)
+    for file in machine.ledger.known_file_ids(9):
+        machine.provider.delete_file(file)
     with pytest.raises(AccessError, match="does not know job"):
         applied(machine)
 
