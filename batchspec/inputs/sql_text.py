@@ -71,7 +71,7 @@ def ready_query(sql: str, spec: str, root: Path, files: ProjectFiles, findings: 
     for token, written, in_from in _named_files(tokens):
         found = _find(written, spec, files, findings)
         good = good and bool(found)
-        real = [str(root / path) for path in found]
+        real = [str((root / path).resolve()) for path in found]
         paths += real
         pieces += [data[at : token.start], _reading(real, in_from).encode()]
         at = token.end

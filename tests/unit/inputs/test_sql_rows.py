@@ -68,12 +68,14 @@ def root(tmp_path: Path) -> Path:
         (root / path).write_text(text, encoding="utf-8")
     (tmp_path / "outside.csv").write_text("id\nsecret\n")
     (root / "specs/data/leak.txt").symlink_to(tmp_path / "outside.csv")
+    (root / "specs/same.csv").symlink_to(root / "specs/data/t.csv")
     return root
 
 
 @pytest.mark.parametrize(
     ("sql", "ids"),
     [
+        ("SELECT id FROM 'same.csv' ORDER BY id", [1, 2]),
         ("SELECT * FROM 'data/t.csv' ORDER BY id", [1, 2]),
         ("SELECT t.id FROM 'data/t.csv' AS t WHERE t.text = 'é' ORDER BY 1", [1]),
         ('SELECT id FROM "data/t.csv" ORDER BY id', [1, 2]),
