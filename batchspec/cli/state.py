@@ -242,6 +242,10 @@ def forget_records(run: Run, /, name: str | None, gone: bool, results: bool, yes
         raise InvalidInputError(
             "what is to be forgotten is not said", hint="give the ID of a job or a request, or --gone"
         )
+    return _forget_named(run, own, name, results=results, yes=yes)
+
+
+def _forget_named(run: Run, own: dict[str, Any], name: str, *, results: bool, yes: bool) -> int:
     from batchspec.cli import wiring
     from batchspec.commands.forget import Forgettable, forget
     from batchspec.report.state import forgettable_text

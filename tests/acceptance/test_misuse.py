@@ -47,7 +47,7 @@ SPEC = chat_spec()
             ["error[missing-key]: `document` is missing", "demo.batchspec.yaml:7"],
         ),
         (SPEC + "endpoint: /v1/ocr\n", ["error[prompt-endpoint]: /v1/ocr takes no `prompt`", "`body.document`"]),
-        (SPEC + "output: results/x.csv\n", ["error[output-format]", "results/x.jsonl"]),
+        (SPEC + "output: results/x.xlsx\n", ["error[output-format]", "results/x.jsonl"]),
         (SPEC + "output: .git/x.jsonl\n", ["error[file]"]),
         (SPEC + "metadata: {bspec_x: y}\n", ["bspec_"]),
         (SPEC.replace("prompt:", "prompt: {file: nope.md}\nx-p:"), ["nope.md"]),
