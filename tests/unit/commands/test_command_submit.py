@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -363,6 +364,28 @@ def test_a_failure_that_was_retried_elsewhere_is_adopted_with_its_answer(machine
     told = applied(clone)
     assert (told.requests, told.plan.total(Action.DONE)) == (0, 10)
     assert service.told().executions == executed
+
+
+def test_an_inline_retry_elsewhere_answers_what_the_file_job_here_has_left_failed(
+    machine: Machine, service: Service
+) -> None:
+    service.break_with(Faults(line_error_rate=1, line_error_status=503))
+    prepared(machine)
+    applied(machine, wait=False)
+    clone = service.machine("clone")
+    ended = time.monotonic() + 20
+    while time.monotonic() < ended and service.told().executions < 10:
+        time.sleep(0.05)
+    refresh(clone.world(), clone.provider)
+    service.break_with(Faults())
+    prepared(clone, more="submit: inline\n")
+    assert applied(clone).requests == 10
+    # The file job is in flight here still, of the same shard, when the other one is adopted.
+    assert [claim.surplus for claim in machine.ledger.claims_in_flight()] == [False]
+    told = applied(machine)
+    assert (told.requests, told.plan.total(Action.DONE)) == (0, 10)
+    assert machine.ledger.claims_in_flight() == []
+    assert list(machine.ledger._rows("SELECT * FROM quarantine")) == []
 
 
 def test_the_next_try_after_an_adoption_bears_a_number_of_its_own(machine: Machine, service: Service) -> None:
