@@ -37,7 +37,7 @@ class RememberedFiles:
         return self._files.open(path)
 
     def glob(self, pattern: str) -> list[str]:
-        """Return the files that match, and remember their names: whoever asks will read them, perhaps by other means."""
+        """Return the files that match, and remember their names: whoever asks reads them, perhaps by other means."""
         paths = self._files.glob(pattern)
         self.opened.update(dict.fromkeys(paths))
         return paths
