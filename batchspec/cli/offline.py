@@ -102,7 +102,10 @@ def render(
 @PATHS
 @click.option("--out", metavar="FILE", help="Write one spec's rows here instead; `-` is stdout.")
 @click.option(
-    "--format", "form", type=click.Choice(["jsonl", "csv"]), help="The form of the rows. Default: as the path says."
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv", "parquet"]),
+    help="The form of the rows. Default: as the path says.",
 )
 @click.option("--failed", is_flag=True, help="Only rows that failed.")
 @shared

@@ -11,7 +11,7 @@ from batchspec.commands.loading import LoadedSpec
 from batchspec.commands.plan import PlannedSpec, make_plan
 from batchspec.commands.refresh import Refresh, adopt, look, refresh
 from batchspec.commands.refusals import located
-from batchspec.commands.results import Output, export, is_current
+from batchspec.commands.results import Output, check_formats, export, is_current
 from batchspec.commands.status import Status, spent_on
 from batchspec.commands.submit import RequestsRefusedError, Submitted, submit
 from batchspec.commands.wait import Waited, wait_for
@@ -63,6 +63,7 @@ def apply(
     that may pass, and what is found unsent after its settle time, is sent again under the same approval; anything
     that is new by then is left to the next run. Raises LimitError before anything is sent.
     """
+    check_formats(specs, world)
     run = _Run(specs, options, world, provider)
     first = run.round(approve, allowed=None)
     resends = given_up = 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -71,28 +73,34 @@ def write_results(
     spec = loaded.spec
     output = Output(spec=spec.name, path=path)
     findings, warnings = Findings(), Findings()
-    identities = {model: RequestIdentity(spec.endpoint, model) for model in spec.models}
+    identities = [RequestIdentity(spec.endpoint, model) for model in spec.models]
     records = _Records(loaded, warnings, tally)
-    writer = world.open_writer(form or spec.output_format, stream, records.names)
-    world.progress.start("results")
     rows_digest = RowsDigest()
-    for rows in rendered_chunks(loaded, findings, world.progress, world.stop):
-        rows_digest.add(rows)
-        known = [_known(identity, rows, world, tally) for identity in identities.values()]
-        chunk: list[Record] = []
-        for index, row in enumerate(rows):
-            for model, answers in zip(spec.models, known, strict=True):
-                status = answers.status(index)
-                output.counts[status] += 1
-                if not failed_only or status in _WITHOUT_ANSWER:
-                    chunk.append(records.record(row, model, status, *answers.take(index)))
-        writer.write(chunk)
-    world.progress.finish()
-    findings.raise_if_errors()
-    writer.finish()
+    with closing(world.open_writer(form or spec.output_format, stream, records.names)) as writer:
+        world.progress.start("results")
+        for rows in rendered_chunks(loaded, findings, world.progress, world.stop):
+            rows_digest.add(rows)
+            known = [_known(identity, rows, world, tally) for identity in identities]
+            chunk: list[Record] = []
+            for index, row in enumerate(rows):
+                for model, answers in zip(spec.models, known, strict=True):
+                    status = answers.status(index)
+                    output.counts[status] += 1
+                    if not failed_only or status in _WITHOUT_ANSWER:
+                        chunk.append(records.record(row, model, status, *answers.take(index)))
+            writer.write(chunk)
+        world.progress.finish()
+        findings.raise_if_errors()
+        writer.finish()
     output.rows_digest = rows_digest.told()
     output.warnings = warnings.diagnostics()
     return output
+
+
+def check_formats(specs: Sequence[LoadedSpec], world: World) -> None:
+    """Find out, before anything is paid for, whether every output can be written. Raises InvalidInputError."""
+    for form in {loaded.spec.output_format for loaded in specs}:
+        world.open_writer(form, io.BytesIO(), ()).close()
 
 
 def export(specs: Sequence[LoadedSpec], world: World) -> list[Output]:

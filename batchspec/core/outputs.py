@@ -50,7 +50,7 @@ def _path(wanted: str, place: Pointer, beside: str, files: ProjectFiles, reader:
         reader.report(
             place,
             "output-format",
-            f"`{wanted}` is not a .jsonl or .csv path",
+            f"`{wanted}` is not a .jsonl, .csv or .parquet path",
             detail="the suffix says how the rows are written",
             hint=f"use `{stem or wanted}.{close or OutputFormat.JSONL}`",
         )

@@ -14,6 +14,7 @@ class OutputFormat(StrEnum):
 
     JSONL = "jsonl"
     CSV = "csv"
+    PARQUET = "parquet"
 
     @classmethod
     def of(cls, path: str) -> OutputFormat | None:
@@ -50,6 +51,10 @@ class RecordWriter(Protocol):
 
     def finish(self) -> None:
         """End the output. What is not finished is no whole file."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything, finished or not."""
         ...
 
 

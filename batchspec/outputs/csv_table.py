@@ -37,6 +37,9 @@ class CsvWriter:
         """End the output, which has a header in any case."""
         self.write(())
 
+    def close(self) -> None:
+        """Let go of nothing: the stream is its opener's."""
+
 
 def _line(record: Iterable[Cell]) -> str:
     return ",".join(map(csv_cell, record)) + "\n"

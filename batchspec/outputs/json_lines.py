@@ -27,3 +27,6 @@ class JsonLinesWriter:
 
     def finish(self) -> None:
         """End the output: nothing follows the last line."""
+
+    def close(self) -> None:
+        """Let go of nothing: the stream is its opener's."""

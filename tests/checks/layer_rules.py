@@ -60,7 +60,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "jsonschema": ("core.schema",),
     "mistral_common": ("tokens",),
     "duckdb": ("inputs",),
-    "pyarrow": ("inputs",),
+    "pyarrow": ("inputs", "outputs"),
     "pytz": ("inputs",),
     "orjson": ("core.json_text",),
     "referencing": ("core.schema",),
