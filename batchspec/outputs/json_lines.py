@@ -20,8 +20,12 @@ class JsonLinesWriter:
         pieces: list[bytes] = []
         for record in records:
             for head, cell in zip(self._heads, record, strict=True):
-                pieces.append(head)
-                pieces.append(cell if type(cell) is JsonText else encode(cell))
+                if type(cell) is JsonText:
+                    pieces += head, cell
+                elif cell is None:
+                    pieces += head, b"null"
+                else:
+                    pieces += head, encode(cell)
             pieces.append(b"}\n")
         self._stream.write(b"".join(pieces))
 
