@@ -81,6 +81,7 @@ def test_a_row_s_line_is_the_one_on_which_it_begins(tmp_path: Path, end: str) ->
 
 def test_a_crlf_cut_by_a_block_s_end_is_one_line_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for size in range(1, 12):
+        # Blocks so small that their ends fall on every byte of a short file.
         monkeypatch.setattr(text_lines, "BLOCK_BYTES", size)
         reading = read_bytes(tmp_path, "t.csv", b"id,t\r\n1,a\r\n\r\n2,\0\r\n3,c")
         assert reading.lines == [2, 4, 5]

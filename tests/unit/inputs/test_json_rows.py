@@ -82,6 +82,7 @@ def test_a_fault_of_syntax_is_located_and_ends_the_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, summary: str, place: tuple[int, int], rows: int
 ) -> None:
     for size in (1, 5, 2**18):
+        # Blocks so small that their ends fall on every byte of a short file.
         monkeypatch.setattr(json_rows, "BLOCK_BYTES", size)
         reading = read_bytes(tmp_path, "t.json", text.encode())
         (found,) = reading.findings

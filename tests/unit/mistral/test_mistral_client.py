@@ -327,6 +327,7 @@ def test_no_redirect_is_followed(status: int, location: str) -> None:
 
 
 def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The true bound would take an answer of many megabytes.
     monkeypatch.setattr("batchspec.mistral.exchange.LARGEST_ANSWER", 1000)
     with (
         scripted(answer(200, job(agent_id="x" * 2000))) as server,

@@ -70,6 +70,7 @@ def test_a_server_that_repeats_a_page_for_ever_ends_the_list() -> None:
 
 
 def test_a_server_that_invents_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The true bound would take a server of many thousand pages.
     monkeypatch.setattr(listing, "_MOST_PAGES", 5)
     with pytest.raises(ProviderError, match="no end"):
         list(every_page(lambda number: Page(tuple(range(number * 100, number * 100 + 100)), None), read))

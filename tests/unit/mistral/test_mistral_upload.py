@@ -130,6 +130,7 @@ def test_a_slow_upload_that_moves_may_take_longer_than_its_answer(
         STORED(handler)
 
     read_slowly.before_the_body = True  # type: ignore[attr-defined]
+    # The true time is minutes.
     monkeypatch.setattr("batchspec.mistral.client._UPLOAD_ANSWER_SECONDS", 0.9)
     with scripted(read_slowly) as server, provider(server.url) as mistral:
         mistral.upload(write(tmp_path, b"x" * 40_000_000), "a.jsonl", Recorder())
