@@ -18,7 +18,7 @@ from batchspec.core.lines import LineError, inline_custom_id, read_request_lines
 from batchspec.core.model import AGENT_PREFIX, BatchJob
 from batchspec.core.outcomes import ResultLineError, read_result_line
 from batchspec.core.ports import Provider
-from batchspec.core.protocol import COUNT, LOOK_BACK_SECONDS, PROJECT, SHARD, SPEC, age, yielding
+from batchspec.core.protocol import COUNT, LOOK_BACK_SECONDS, PROJECT, SHARD, SPEC, VARIANT, age, target_of, yielding
 from batchspec.core.uploads import file_ids, with_marks
 
 _READS = 3
@@ -30,12 +30,12 @@ class _UnknowableError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Adoption:
-    """What was adopted: requests by (spec, model). `unknowable` jobs hold requests that cannot be told yet.
+    """What was adopted: requests by (spec, model, variant). `unknowable` jobs hold requests that cannot be told yet.
 
     `left_alone` jobs will never be known.
     """
 
-    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    requests: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     unknowable: list[str] = field(default_factory=list)
     left_alone: set[str] = field(default_factory=set)
     collected: int = 0
@@ -74,7 +74,8 @@ def adopt_unknown(world: World, provider: Provider, notes: Notes) -> Adoption:
             continue
         adoption.collected += adopted.collected
         if adopted.requests:
-            adoption.requests[job.metadata.get(SPEC, ""), _model_of(job) or ""] += adopted.requests
+            model, variant = job.model or AGENT_PREFIX + (job.agent_id or ""), job.metadata.get(VARIANT, "")
+            adoption.requests[job.metadata.get(SPEC, ""), model, variant] += adopted.requests
     # Not at every look: it is a wait for the disk, and an earlier time only means to look through more.
     if not adoption.unknowable and (compared is None or now - compared > LOOK_BACK_SECONDS):
         ledger.mark_compared(now)
@@ -136,11 +137,11 @@ def adopt_job(
     another program has made it, but for `of_any_maker`.
     """
     shard = job.metadata.get(SHARD)
-    model = _model_of(job)
-    if model is None or (shard is None and not of_any_maker):
+    target = target_of(job)
+    if target is None or (shard is None and not of_any_maker):
         notes.add(f"job {job.id} bears this project's mark but is not of this program's making; it is left alone")
         return None
-    identity = RequestIdentity(job.endpoint, model)
+    identity = RequestIdentity.of(job.endpoint, target)
     live = _live(world)
     with ExitStack() as cleanup:
         paths = [world.downloads / f"{job.id}.{number}.jsonl" for number in range(max(1, len(job.input_files)))]
@@ -158,9 +159,16 @@ def adopt_job(
             notes.add(f"job {job.id}: its requests are not of this program's making ({error}); it is left alone")
             return None
         if shard is None:
-            shard = shard_digest(job.endpoint, model, (line.digest for line in lines()))
+            shard = shard_digest(job.endpoint, target.model, (line.digest for line in lines()))
         request = ClaimRequest(
-            shard=shard, spec=job.metadata.get(SPEC, ""), endpoint=job.endpoint, model=model, requests=count
+            shard=shard,
+            spec=job.metadata.get(SPEC, ""),
+            endpoint=job.endpoint,
+            model=target.model,
+            revision=target.revision,
+            replicate=target.replicate,
+            variant=job.metadata.get(VARIANT, ""),
+            requests=count,
         )
         world.checkpoint("adopt:before-record")
         adopted = world.ledger.adopt(request, lines(), job, world.clock.now(), over=yielding(job, live))
@@ -173,7 +181,7 @@ def adopt_job(
         # At once, since a later job may hold the same requests again: those that failed in this one.
         collected = collect(claim, job, world=world, provider=provider, notes=notes)
     if taken:
-        notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {model})")
+        notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {target.model})")
     if 0 < taken < count and live:
         notes.add(f"job {job.id}: {count - taken:,} of its requests are in other jobs too, or answered: sent twice")
     return Taken(taken, collected)
@@ -183,11 +191,6 @@ def _live(world: World) -> list[tuple[Claim, BatchJob]]:
     """Return the claims in flight with their jobs as they were recorded last."""
     claims = ((claim, world.ledger.job(claim.job_id or "")) for claim in world.ledger.claims_in_flight())
     return [(claim, job) for claim, job in claims if job is not None]
-
-
-def _model_of(job: BatchJob) -> str | None:
-    """Return what stands in a spec's place of the model."""
-    return job.model or (AGENT_PREFIX + job.agent_id if job.agent_id else None)
 
 
 def _lines_of(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from batchspec.commands.desired import declared_rows
 from batchspec.commands.limits import check_limits
 from batchspec.commands.loading import LoadedSpec
-from batchspec.commands.plan import PlannedSpec, make_plan
+from batchspec.commands.plan import make_plan
 from batchspec.commands.refresh import Refresh, adopt, look, refresh
 from batchspec.commands.refusals import located
 from batchspec.commands.results import Output, check_formats, export, is_current
@@ -18,9 +19,8 @@ from batchspec.commands.wait import Waited, wait_for
 from batchspec.commands.world import World
 from batchspec.core.errors import UnresolvedError
 from batchspec.core.ledger import Claim
-from batchspec.core.model import BodyDigest
 from batchspec.core.planning import Action, Plan, once_sent
-from batchspec.core.ports import Provider
+from batchspec.core.ports import Provider, Scratch
 
 _MOST_RESENDS = 1
 _MOST_GIVEN_UP = 5
@@ -140,7 +140,7 @@ class _Run:
                 approve(plan)
             for each in planned:
                 if each.redeclare:
-                    self._redeclare(each, scratch.rows(each.plan.name))
+                    self._redeclare(self._loaded[each.plan.name], scratch)
         self._stands = once_sent(plan)
         try:
             left_alone = frozenset(self._done.left_alone)
@@ -210,9 +210,9 @@ class _Run:
         self.unknown = submitted.unknown
         self.given_up = submitted.given_up
 
-    def _redeclare(self, each: PlannedSpec, rows: Iterable[tuple[str, BodyDigest]]) -> None:
-        spec = self._by_name[each.plan.name]
-        self._world.ledger.declare(spec.name, spec.path, spec.models, rows)
+    def _redeclare(self, loaded: LoadedSpec, scratch: Scratch) -> None:
+        spec = loaded.spec
+        self._world.ledger.declare(spec.name, spec.path, spec.targets, declared_rows(loaded, scratch))
         self._redeclared = True
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 from batchspec.commands.findings import Findings
 from batchspec.commands.loading import LoadedSpec
 from batchspec.core.diagnostics import Diagnostic, Location, Severity
+from batchspec.core.forms import Form
 from batchspec.core.json_text import encode
+from batchspec.core.ledger import DeclaredRow
 from batchspec.core.ports import Progress, Scratch
 from batchspec.core.rendering import RenderedRow
 
 CHUNK = 2_000
+_K = TypeVar("_K")
 
 Stop = Callable[[], None]
 """Called between steps; raises Interrupted once a signal has asked to stop."""
@@ -22,7 +26,7 @@ Stop = Callable[[], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredChunk:
-    """Consecutive rows of a spec. `repeated` are the indices of rows whose body an earlier row has already."""
+    """Consecutive rows of a spec, each in every form; `repeated` are the indices of requests that came before."""
 
     rows: list[RenderedRow]
     repeated: set[int]
@@ -37,6 +41,7 @@ class RowsDigest:
     def add(self, rows: Iterable[RenderedRow]) -> None:
         """Go on with these rows."""
         for row in rows:
+            # A row in several forms comes once for each, in their order; which they are is not of the rows.
             self._state.update(b"%s\0%s\0%s\n" % (encode(row.custom_id), encode(row.row.values), row.digest))
 
     def told(self) -> str:
@@ -49,28 +54,69 @@ def rendered_chunks(
 ) -> Iterator[list[RenderedRow]]:
     """Yield a spec's rows, rendered, in chunks; what cannot be rendered goes to `findings`."""
     stream = loaded.renderer.render(loaded.rows.rows(findings), findings)
+    first = loaded.renderer.forms[0]
     while rows := list(islice(stream, CHUNK)):
         stop()
         yield rows
-        progress.advance(len(rows))
+        progress.advance(sum(row.form is first for row in rows))
 
 
 def desired_chunks(
     loaded: LoadedSpec, scratch: Scratch, findings: Findings, progress: Progress, stop: Stop
 ) -> Iterator[DesiredChunk]:
     """Yield what a spec declares, each chunk knowing its repeats; a custom_id given twice goes to `findings`."""
-    spec = loaded.spec
     for rows in rendered_chunks(loaded, findings, progress, stop):
-        repeated = scratch.add_bodies(spec.name, [row.digest for row in rows])
-        if loaded.renderer.names_its_ids:
-            listed = [(row.custom_id, row.digest, row.row.place) for row in rows]
-            for index, place in scratch.add_ids(spec.name, listed).items():
-                findings(_repeated_id(rows[index], place))
-        else:
-            # An id that follows from the body repeats with it, and means the same request.
-            fresh = (row for index, row in enumerate(rows) if index not in repeated)
-            scratch.add_ids(spec.name, [(row.custom_id, row.digest, "") for row in fresh])
+        repeated: set[int] = set()
+        for sample, indices in _grouped(rows, lambda form: form.sample):
+            # The same body is another request in another replicate, and the same one in another combination.
+            bodies = [rows[index].digest for index in indices]
+            taken = scratch.add_bodies(_bodies_of(loaded, sample), bodies)
+            repeated.update(indices[place] for place in taken)
+        for form, indices in _grouped(rows, lambda form: form):
+            _add_ids(loaded, form, [(index, rows[index]) for index in indices], repeated, scratch, findings)
         yield DesiredChunk(rows=rows, repeated=repeated)
+
+
+def declared_rows(loaded: LoadedSpec, scratch: Scratch) -> Iterator[DeclaredRow]:
+    """Yield what a spec was found to declare, once its chunks were gone through."""
+    for form in loaded.renderer.forms:
+        for custom_id, body in scratch.rows(_ids_of(loaded, form)):
+            yield DeclaredRow(form.key, custom_id, body)
+
+
+def _ids_of(loaded: LoadedSpec, form: Form) -> str:
+    return f"{loaded.spec.name} {form.key}"
+
+
+def _bodies_of(loaded: LoadedSpec, sample: int | None) -> str:
+    return loaded.spec.name if sample is None else f"{loaded.spec.name} {sample}"
+
+
+def _grouped(rows: Sequence[RenderedRow], key: Callable[[Form], _K]) -> Iterable[tuple[_K, Sequence[int]]]:
+    """Return the indices of rows by what their forms have in common; most specs have one form."""
+    groups: dict[_K, list[int]] = {}
+    for index, row in enumerate(rows):
+        groups.setdefault(key(row.form), []).append(index)
+    return groups.items()
+
+
+def _add_ids(
+    loaded: LoadedSpec,
+    form: Form,
+    rows: Sequence[tuple[int, RenderedRow]],
+    repeated: set[int],
+    scratch: Scratch,
+    findings: Findings,
+) -> None:
+    """Remember the custom_ids of rows in one form; a custom_id is unique among them."""
+    if loaded.renderer.names_its_ids:
+        listed = [(row.custom_id, row.digest, row.row.place) for _, row in rows]
+        for at, place in scratch.add_ids(_ids_of(loaded, form), listed).items():
+            findings(_repeated_id(rows[at][1], place))
+        return
+    # An id that follows from the body repeats with it, and means the same request.
+    fresh = [(row.custom_id, row.digest, "") for index, row in rows if index not in repeated]
+    scratch.add_ids(_ids_of(loaded, form), fresh)
 
 
 def drain(chunks: Iterable[object]) -> None:

@@ -104,8 +104,8 @@ def _requests_of_row(spec: str, custom_id: str, inspector: Inspector) -> Sequenc
         raise InvalidInputError(f"the state knows no spec `{spec}`", hint=f"it knows {names}")
     digests = dict.fromkeys(inspector.lines_of(spec, custom_id))
     bodies = [body for _, body in inspector.bodies(spec, custom_id)]
-    for endpoint, model in known[spec].pairs:
-        digests.update((RequestIdentity(endpoint, model).digest(body), None) for body in bodies)
+    for endpoint, target in known[spec].ways:
+        digests.update((RequestIdentity.of(endpoint, target).digest(body), None) for body in bodies)
     found = inspector.requests(list(digests))
     if not found:
         raise InvalidInputError(
@@ -127,9 +127,9 @@ def _told(entry: RequestEntry, inspector: Inspector) -> RequestTold:
 
 def _rows_of(digest: RequestDigest, claims: Sequence[ClaimStory], inspector: Inspector) -> Iterator[tuple[str, str]]:
     """Yield the rows that declare a request: a digest cannot be undone, so every row's is made again."""
-    pairs = {(story.claim.endpoint, story.claim.model) for story in claims}
+    ways = {(story.claim.endpoint, story.claim.target) for story in claims}
     for spec in inspector.specs():
-        identities = [RequestIdentity(*pair) for pair in spec.pairs if pair in pairs]
+        identities = [RequestIdentity.of(*way) for way in spec.ways if way in ways]
         if identities:
             for custom_id, body in inspector.bodies(spec.name):
                 if any(identity.digest(body) == digest for identity in identities):

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from batchspec.commands.desired import DesiredChunk, RowsDigest, Stop, desired_chunks
 from batchspec.commands.findings import Findings
 from batchspec.commands.loading import LoadedSpec
 from batchspec.core.canonical import RequestIdentity
+from batchspec.core.forms import Form
 from batchspec.core.ledger import Ledger, RequestStatus
 from batchspec.core.lines import request_line
-from batchspec.core.metering import Costing
-from batchspec.core.model import RequestDigest
-from batchspec.core.planning import Action, PendingShard, Plan, SpecPlan, VariantPlan, decide, reason
+from batchspec.core.matrix import variant_mark
+from batchspec.core.metering import Costing, Meter
+from batchspec.core.model import BodyDigest, RequestDigest, Target
+from batchspec.core.planning import Action, Before, PendingShard, Plan, SpecPlan, VariantPlan, decide, reason
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
 from batchspec.core.rendering import RenderedRow
 from batchspec.core.sharding import CountingWriter, CutShard, ShardCutter, goes_inline, inline_limits
 from batchspec.core.spec import Submit
 
-Adopted = Mapping[tuple[str, str], int]
-"""How many requests of each (spec, model) this command has adopted."""
+Adopted = Mapping[tuple[str, str, str], int]
+"""How many requests of each (spec, model, variant) this command has adopted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ def make_plan(
     progress.start("rendering")
     planned = []
     for loaded in specs:
-        planner = _SpecPlanner(loaded, ledger, scratch, findings, begin, adopted or {}, costing)
+        planner = _SpecPlanner(loaded, ledger, scratch, begin, adopted or {}, costing)
         for chunk in desired_chunks(loaded, scratch, findings, progress, stop):
             if not findings.errors:
                 planner.add(chunk)
@@ -66,13 +70,21 @@ def make_plan(
     return Plan(specs=tuple(each.plan for each in planned), shards=shards, refreshed=refreshed), tuple(planned)
 
 
-@dataclass(slots=True)
-class _Needs:
-    """What a chunk's rows are to be sent to, and why."""
+class _Way(NamedTuple):
+    """One way of a body: to a target, with the digest that it makes, counted in a variant."""
 
-    models: dict[int, set[str]] = field(default_factory=dict)
-    actions: dict[tuple[int, str], Action] = field(default_factory=dict)
-    asked: set[tuple[int, str]] = field(default_factory=set)
+    target: Target
+    digest: Callable[[BodyDigest], RequestDigest]
+    variant: VariantPlan
+
+
+class _Request(NamedTuple):
+    """A request that is to be sent: its row's place in the chunk, the way it goes, and why."""
+
+    place: int
+    way: _Way
+    action: Action
+    asked: bool
 
 
 class _SpecPlanner:
@@ -81,138 +93,217 @@ class _SpecPlanner:
         loaded: LoadedSpec,
         ledger: Ledger,
         scratch: Scratch,
-        findings: Findings,
         begin: Callable[[], SpoolWriter],
         adopted: Adopted,
         costing: Costing | None,
     ) -> None:
         spec = loaded.spec
         self._spec = spec
+        self._forms = loaded.renderer.forms
         self._ledger = ledger
         self._scratch = scratch
-        self._findings = findings
+        self._begin = begin
         # Ids that follow from the bodies repeat with them: then a row that repeats declares nothing of its own.
         self._names_ids = loaded.renderer.names_its_ids
-        self._identities = {model: RequestIdentity(spec.endpoint, model) for model in spec.models}
-        self._variants = {
-            model: VariantPlan(model=model, adopted=adopted.get((spec.name, model), 0)) for model in spec.models
-        }
-        self._declared_before = ledger.declared_count(spec.name)
-        self._models_before = ledger.declared_models(spec.name)
-        self._still_declared = 0
-        self._changed = self._models_before != frozenset(spec.models)
+        self._variants: dict[tuple[str, str], VariantPlan] = {}
+        self._ways: dict[Form, tuple[_Way, ...]] = {form: self._ways_of(form, adopted) for form in self._forms}
+        self._declared_before = ledger.declared_counts(spec.name)
+        self._before = Before(
+            anything=bool(self._declared_before),
+            targets=ledger.declared_targets(spec.name),
+            forms=frozenset(self._declared_before),
+        )
+        self._still_declared: Counter[str] = Counter()
+        self._changed = self._before.targets != frozenset(spec.targets)
         self._rows = 0
         self._rows_digest = RowsDigest()
         self._shards: list[PendingShard] = []
-        body = spec.body if isinstance(spec.body, dict) else {}
         self._costing = costing
-        self._meter = None if costing is None else costing.meter(spec.endpoint, body)
-        inline = spec.submit is Submit.INLINE
-        limits = inline_limits(spec.limits) if inline else spec.limits
-        self._cutter = ShardCutter(spec.models, limits, begin, one_part=inline)
+        self._meters: dict[str, Meter] = {}
+        self._cutters: dict[Form, ShardCutter[Target]] = {}
+
+    def _ways_of(self, form: Form, adopted: Adopted) -> tuple[_Way, ...]:
+        spec, label = self._spec, form.combination.label
+        ways = []
+        for target in form.targets:
+            variant = self._variants.get((label, target.model))
+            if variant is None:
+                variant = VariantPlan(
+                    model=target.model,
+                    matrix=form.combination.shown,
+                    replicates=spec.replicates,
+                    adopted=adopted.get((spec.name, target.model, variant_mark(label)), 0),
+                )
+                self._variants[label, target.model] = variant
+            ways.append(_Way(target, RequestIdentity.of(spec.endpoint, target).digest, variant))
+        return tuple(ways)
 
     def add(self, chunk: DesiredChunk) -> None:
         """Decide about a chunk's requests, and put the lines that are to be sent into their shards."""
-        self._rows += len(chunk.rows)
         self._rows_digest.add(chunk.rows)
-        fresh = [row for index, row in enumerate(chunk.rows) if index not in chunk.repeated]
-        needs = _Needs()
-        for model, variant in self._variants.items():
-            variant.rows += len(chunk.rows)
-            variant.duplicates += len(chunk.repeated)
-            variant.requests += len(fresh)
-            self._decide(model, fresh, needs)
-        self._compare(chunk.rows if self._names_ids else fresh, fresh, needs)
-        for index in sorted(needs.models):
-            row = fresh[index]
-            models = frozenset(needs.models[index])
-            if self._meter is not None:
-                self._meter.add(row.digest, row.body, models)
-            line = request_line(row.custom_id, row.body)
-            for cut in self._cutter.add(line, models):
-                self._keep(cut)
+        fresh = []
+        for index, row in enumerate(chunk.rows):
+            self._rows += 1
+            repeated = index in chunk.repeated
+            for way in self._ways[row.form]:
+                way.variant.duplicates += repeated
+                way.variant.requests += not repeated
+            if row.form.first:
+                for model in self._spec.models:
+                    self._variants[row.form.combination.label, model].rows += 1
+            if not repeated:
+                fresh.append(row)
+        sending = self._decide(fresh)
+        self._compare(chunk.rows if self._names_ids else fresh, fresh, sending)
+        self._send(fresh, sending)
 
-    def _decide(self, model: str, rows: Sequence[RenderedRow], needs: _Needs) -> None:
-        digest = self._identities[model].digest
-        digests = [digest(row.digest) for row in rows]
+    def _decide(self, rows: Sequence[RenderedRow]) -> list[_Request]:
+        """Count what is to be done about every request of some rows, and return those that are to be sent."""
+        ways = [(index, way) for index, row in enumerate(rows) for way in self._ways[row.form]]
+        digests = [way.digest(rows[index].digest) for index, way in ways]
         recorded = self._ledger.recorded(digests)
         actions = [decide(recorded.get(digest), self._spec.max_attempts) for digest in digests]
         free = self._scratch.reserve(_to_send(digests, actions))
-        variant = self._variants[model]
-        for index, action in enumerate(actions):
-            if action.sends and digests[index] not in free:
+        sending = []
+        for (index, way), digest, action in zip(ways, digests, actions, strict=True):
+            if not action.sends:
+                way.variant.actions[action] += 1
+            elif digest not in free:
                 # Another spec of this run sends the very same request.
-                action = Action.IN_FLIGHT  # noqa: PLW2901
-            variant.actions[action] += 1
-            if action.sends:
-                needs.models.setdefault(index, set()).add(model)
-                needs.actions[index, model] = action
-                known = recorded.get(digests[index])
-                if known is not None and known.status is RequestStatus.ASKED:
-                    needs.asked.add((index, model))
+                way.variant.actions[Action.IN_FLIGHT] += 1
+            else:
+                way.variant.actions[action] += 1
+                known = recorded.get(digest)
+                asked = known is not None and known.status is RequestStatus.ASKED
+                sending.append(_Request(index, way, action, asked))
+        return sending
 
-    def _compare(self, rows: Sequence[RenderedRow], fresh: Sequence[RenderedRow], needs: _Needs) -> None:
+    def _compare(self, rows: Sequence[RenderedRow], fresh: Sequence[RenderedRow], sending: Sequence[_Request]) -> None:
         """Compare with what the spec declared when it was last applied, to say why a request is sent."""
-        declared = (
-            self._ledger.declared(self._spec.name, [row.custom_id for row in rows]) if self._declared_before else {}
-        )
-        self._still_declared += len(declared)
+        declared = self._declared(rows)
         if not self._changed:
-            self._changed = any(declared.get(row.custom_id) != row.digest for row in rows)
-        for (index, model), action in needs.actions.items():
-            before = declared.get(fresh[index].custom_id)
+            self._changed = any(declared.get((row.form.key, row.custom_id)) != row.digest for row in rows)
+        for index, way, action, asked in sending:
+            row = fresh[index]
+            before = declared.get((row.form.key, row.custom_id))
             why = reason(
                 action,
-                asked=(index, model) in needs.asked,
+                self._before,
+                way.target,
+                row.form.key,
+                asked=asked,
                 was_declared=before is not None,
-                body_changed=before != fresh[index].digest,
-                new_spec=not self._declared_before,
-                new_model=model not in self._models_before,
+                body_changed=before != row.digest,
             )
-            self._variants[model].reasons[why] += 1
+            way.variant.reasons[why] += 1
 
-    def _keep(self, cut: CutShard) -> None:
-        spec = self._spec
+    def _declared(self, rows: Sequence[RenderedRow]) -> dict[tuple[str, str], BodyDigest]:
+        """Return what these rows were when the spec was last applied, by form and custom_id."""
+        ids: dict[str, list[str]] = {}
+        for row in rows:
+            ids.setdefault(row.form.key, []).append(row.custom_id)
+        declared: dict[tuple[str, str], BodyDigest] = {}
+        for form, listed in ids.items():
+            if form in self._declared_before:
+                found = self._ledger.declared(self._spec.name, listed, form)
+                self._still_declared[form] += len(found)
+                declared.update(((form, custom_id), body) for custom_id, body in found.items())
+        return declared
+
+    def _send(self, rows: Sequence[RenderedRow], sending: Sequence[_Request]) -> None:
+        """Put the lines of what is to be sent into their shards, in the order of the rows."""
+        targets: dict[int, list[Target]] = {}
+        for request in sending:
+            targets.setdefault(request.place, []).append(request.way.target)
+        for index, wanted in targets.items():
+            row = rows[index]
+            if self._costing is not None:
+                sends = frozenset(Counter(target.model for target in wanted).items())
+                self._meter(row.form.combination.label, self._costing).add(row.digest, row.body, sends)
+            line = request_line(row.custom_id, row.body)
+            for cut in self._cutter(row.form).add(line, frozenset(wanted)):
+                self._keep(row.form, cut)
+
+    def _meter(self, label: str, costing: Costing) -> Meter:
+        meter = self._meters.get(label)
+        if meter is None:
+            body = self._spec.body if isinstance(self._spec.body, dict) else {}
+            meter = self._meters[label] = costing.meter(self._spec.endpoint, body)
+        return meter
+
+    def _cutter(self, form: Form) -> ShardCutter[Target]:
+        """Return what cuts a form's lines; one that sends nothing needs no file."""
+        cutter = self._cutters.get(form)
+        if cutter is None:
+            spec = self._spec
+            inline = spec.submit is Submit.INLINE
+            limits = inline_limits(spec.limits) if inline else spec.limits
+            cutter = self._cutters[form] = ShardCutter(form.targets, limits, self._begin, one_part=inline)
+        return cutter
+
+    def _keep(self, form: Form, cut: CutShard[Target]) -> None:
+        spec, label = self._spec, form.combination.label
         inline = goes_inline(spec.submit, cut)
-        for model in cut.models:
-            self._variants[model].jobs += 1
-            self._variants[model].bytes += cut.size
+        for target in cut.targets:
+            variant = self._variants[label, target.model]
+            variant.jobs += 1
+            variant.bytes += cut.size
             self._shards.append(
-                PendingShard(spec=spec.name, endpoint=spec.endpoint, model=model, parts=cut.parts, inline=inline)
+                PendingShard(
+                    spec=spec.name,
+                    endpoint=spec.endpoint,
+                    model=target.model,
+                    revision=target.revision,
+                    replicate=target.replicate,
+                    variant=variant_mark(label),
+                    parts=cut.parts,
+                    inline=inline,
+                )
             )
 
     def finish(self) -> PlannedSpec:
         """Close the open shards and return the whole."""
-        for cut in self._cutter.finish():
-            self._keep(cut)
-        removed = self._declared_before - self._still_declared
-        for variant in self._variants.values():
-            variant.removed = removed
+        for form, cutter in self._cutters.items():
+            for cut in cutter.finish():
+                self._keep(form, cut)
+        self._count_removed()
         self._estimate()
         plan = SpecPlan(
             name=self._spec.name,
             path=self._spec.path,
             endpoint=self._spec.endpoint,
             variants=tuple(self._variants.values()),
-            emptied=self._declared_before > 0 and self._rows == 0,
+            emptied=bool(self._declared_before) and self._rows == 0,
         )
         return PlannedSpec(
             plan=plan,
             shards=tuple(self._shards),
-            redeclare=self._changed or removed > 0,
+            redeclare=self._changed or self._still_declared.total() < sum(self._declared_before.values()),
             rows_digest=self._rows_digest.told(),
         )
 
+    def _count_removed(self) -> None:
+        """Count what is no longer declared; what a variant declared that is itself no more counts with the first."""
+        removed = Counter(self._declared_before)
+        removed.subtract(self._still_declared)
+        variants = list(self._variants.values())
+        for form in self._forms:
+            gone = removed.pop(form.key, 0)
+            for model in self._spec.models:
+                self._variants[form.combination.label, model].removed += gone
+        if variants:
+            variants[0].removed += removed.total()
+
     def _estimate(self) -> None:
         """Say what sending comes to; the past is asked about only where something is sent."""
-        sending = [variant for variant in self._variants.values() if variant.sends]
-        if self._costing is None or self._meter is None or not sending:
+        sending = {label: variant for (label, _), variant in self._variants.items() if variant.sends}
+        if self._costing is None or not sending:
             return
-        whole = self._costing.prices.by_answer(variant.model for variant in sending)
-        usage = self._ledger.usage([self._spec.name], whole)
-        past = {each.model: each.used for each in usage}
-        for variant in sending:
-            variant.estimate = self._meter.finish(variant.model, variant.sends, past.get(variant.model))
+        whole = self._costing.prices.by_answer({variant.model for variant in sending.values()})
+        past = {each.model: each.used for each in self._ledger.usage([self._spec.name], whole)}
+        for (label, model), variant in self._variants.items():
+            if variant.sends:
+                variant.estimate = self._meters[label].finish(model, variant.sends, past.get(model))
 
 
 def _to_send(digests: Sequence[RequestDigest], actions: Sequence[Action]) -> list[RequestDigest]:

@@ -37,7 +37,7 @@ class Refresh:
     will.
     """
 
-    adopted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    adopted: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     unknowable: list[str] = field(default_factory=list)
     left_alone: set[str] = field(default_factory=set)
     collected: int = 0
@@ -101,7 +101,7 @@ def _settle_claim(
         case Adopt(job):
             world.checkpoint("resolve:before-adopt")
             world.ledger.mark_created(claim.id, job)
-            done.adopted[claim.spec, claim.model] += claim.requests
+            done.adopted[claim.spec, claim.model, claim.variant] += claim.requests
             done.notes.add(f"adopted job {job.id} ({claim.requests:,} requests of {claim.spec}, {claim.model})")
         case Release(reason):
             _probe_workspace(world, provider)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -12,6 +12,7 @@ from batchspec.commands.loading import LoadedSpec
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.ledger import Ledger
 from batchspec.core.lines import request_line
+from batchspec.core.model import Target
 from batchspec.core.planning import decide
 from batchspec.core.ports import Progress, Scratch
 from batchspec.core.rendering import RenderedRow
@@ -64,7 +65,7 @@ def _wanted(
     stop: Stop,
 ) -> Iterator[RenderedRow]:
     spec = loaded.spec
-    identities = [RequestIdentity(spec.endpoint, model) for model in spec.models]
+    identities = {target: RequestIdentity.of(spec.endpoint, target) for target in spec.targets}
     named = loaded.renderer.names_its_ids
     for chunk in desired_chunks(loaded, scratch, findings, progress, stop):
         rows = [row for index, row in enumerate(chunk.rows) if index not in chunk.repeated]
@@ -77,11 +78,14 @@ def _wanted(
 
 
 def _unsatisfied(
-    rows: Sequence[RenderedRow], identities: Sequence[RequestIdentity], ledger: Ledger, max_attempts: int
+    rows: Sequence[RenderedRow], identities: Mapping[Target, RequestIdentity], ledger: Ledger, max_attempts: int
 ) -> list[RenderedRow]:
-    needed: set[int] = set()
-    for identity in identities:
-        digests = [identity.digest(row.digest) for row in rows]
-        recorded = ledger.recorded(digests)
-        needed.update(index for index, digest in enumerate(digests) if decide(recorded.get(digest), max_attempts).sends)
+    ways = [(index, target) for index, row in enumerate(rows) for target in row.form.targets]
+    digests = [identities[target].digest(rows[index].digest) for index, target in ways]
+    recorded = ledger.recorded(digests)
+    needed = {
+        index
+        for (index, _), digest in zip(ways, digests, strict=True)
+        if decide(recorded.get(digest), max_attempts).sends
+    }
     return [rows[index] for index in sorted(needed)]

@@ -1,4 +1,4 @@
-"""`results`: the declared rows joined to their answers, in input order, one record per row and model."""
+"""`results`: the declared rows joined to their answers, in input order, a record for each request of a row."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from batchspec.core.endpoints import endpoint_at
 from batchspec.core.json_text import encode, parse
 from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
 from batchspec.core.manifest import combined, manifest_path
-from batchspec.core.model import RequestDigest
-from batchspec.core.records import JsonText, OutputFormat, Record, WritesBytes, cell
+from batchspec.core.model import InputRow, RequestDigest, Target
+from batchspec.core.records import Cell, JsonText, OutputFormat, Record, WritesBytes, cell
 from batchspec.core.rendering import RenderedRow
 
 _STATUS = {
@@ -73,21 +73,21 @@ def write_results(
     spec = loaded.spec
     output = Output(spec=spec.name, path=path)
     findings, warnings = Findings(), Findings()
-    identities = [RequestIdentity(spec.endpoint, model) for model in spec.models]
+    identities = {target: RequestIdentity.of(spec.endpoint, target) for target in spec.targets}
     records = _Records(loaded, warnings, tally)
     rows_digest = RowsDigest()
     with closing(world.open_writer(form or spec.output_format, stream, records.names)) as writer:
         world.progress.start("results")
         for rows in rendered_chunks(loaded, findings, world.progress, world.stop):
             rows_digest.add(rows)
-            known = [_known(identity, rows, world, tally) for identity in identities]
+            ways = [(row, target) for row in rows for target in row.form.targets]
+            known = _known([identities[target].digest(row.digest) for row, target in ways], world, tally)
             chunk: list[Record] = []
-            for index, row in enumerate(rows):
-                for model, answers in zip(spec.models, known, strict=True):
-                    status = answers.status(index)
-                    output.counts[status] += 1
-                    if not failed_only or status in _WITHOUT_ANSWER:
-                        chunk.append(records.record(row, model, status, *answers.take(index)))
+            for index, (row, target) in enumerate(ways):
+                status = known.status(index)
+                output.counts[status] += 1
+                if not failed_only or status in _WITHOUT_ANSWER:
+                    chunk.append(records.record(row, target, status, *known.take(index)))
             writer.write(chunk)
         world.progress.finish()
         findings.raise_if_errors()
@@ -130,12 +130,12 @@ def _fingerprint(loaded: LoadedSpec, rows_digest: str, world: World) -> str:
     """Return what an output, its manifest and what they are made of are known by; it is compared with nothing else."""
     spec = loaded.spec
     files = (world.fingerprint(spec.output_path), world.fingerprint(manifest_path(spec.output_path)))
-    made_of = encode([combined(loaded.sources.texts), spec.variables, spec.models])
+    made_of = encode([combined(loaded.sources.texts), spec.variables, [*map(list, spec.targets)]])
     return " ".join(map(str, (*files, rows_digest, hashlib.sha256(made_of).hexdigest())))
 
 
 class _Known(NamedTuple):
-    """What is recorded of one model's requests, in the order of some rows; `fresh` are those still to be counted."""
+    """What is recorded of some requests, in their order; `fresh` are those still to be counted."""
 
     digests: Sequence[RequestDigest]
     recorded: Mapping[RequestDigest, Recorded]
@@ -154,8 +154,7 @@ class _Known(NamedTuple):
         return self.results.get(digest), first
 
 
-def _known(identity: RequestIdentity, rows: Sequence[RenderedRow], world: World, tally: Tally | None) -> _Known:
-    digests = [identity.digest(row.digest) for row in rows]
+def _known(digests: Sequence[RequestDigest], world: World, tally: Tally | None) -> _Known:
     results = world.ledger.results(digests)
     fresh = set() if tally is None else tally.fresh(digests, results)
     return _Known(digests, world.ledger.recorded(digests), results, fresh)
@@ -169,12 +168,18 @@ class _Records:
         self._columns = loaded.columns
         self._answer_text = endpoint_at(loaded.spec.endpoint).answer_text
         self._sink = sink
-        self._shown: tuple[RenderedRow | None, JsonText] = (None, JsonText())
+        self._shown: tuple[InputRow | None, JsonText] = (None, JsonText())
         declared = _WHOLE if self._columns is None else self._columns.names
-        self.names = ("custom_id", "model", "status", *declared, "error")
+        self._matrix = {form: encode(form.combination.shown) for form in loaded.renderer.forms}
+        self._with_matrix = loaded.spec.has_matrix
+        self._with_replicate = loaded.spec.replicates > 1
+        extra = (*(("matrix",) if self._with_matrix else ()), *(("replicate",) if self._with_replicate else ()))
+        self.names = ("custom_id", "model", *extra, "status", *declared, "error")
 
-    def record(self, row: RenderedRow, model: str, status: str, result: RecordedResult | None, first: bool) -> Record:
-        """Return the record of a row and a model; `result` is of no account while the row is pending.
+    def record(
+        self, row: RenderedRow, target: Target, status: str, result: RecordedResult | None, first: bool
+    ) -> Record:
+        """Return the record of a row and a target; `result` is of no account while the row is pending.
 
         With `first`, the row is the first of those that share the request.
         """
@@ -188,17 +193,29 @@ class _Records:
             if result.error is not None:
                 error = {"status_code": result.status_code, "message": result.error}
             if first and self._tally is not None:
-                self._tally.add(model, result, value)
+                self._tally.add(target.model, result, value)
         text = None if body is None else self._answer_text(value)
         usage = value.get("usage") if isinstance(value, dict) else None
+        head: list[Cell] = [row.custom_id, target.model]
+        if self._with_matrix:
+            head.append(JsonText(self._matrix[row.form]))
+        if self._with_replicate:
+            head.append(target.replicate)
         if self._columns is None:
-            return (row.custom_id, model, status, self._row(row), text, body, cell(usage), cell(error))
-        names = {"row": row.row.values, "custom_id": row.custom_id, "model": model, "status": status}
+            return (*head, status, self._row(row.row), text, body, cell(usage), cell(error))
+        names = {
+            "row": row.row.values,
+            "custom_id": row.custom_id,
+            "model": target.model,
+            "matrix": row.form.combination.shown,
+            "replicate": target.replicate,
+            "status": status,
+        }
         answered = Answered(row.row.place, names, value, text, usage, error)
-        return (row.custom_id, model, status, *self._columns.cells(answered, self._sink), cell(error))
+        return (*head, status, *self._columns.cells(answered, self._sink), cell(error))
 
-    def _row(self, row: RenderedRow) -> JsonText:
-        """Return the row itself, encoded once for all its models."""
+    def _row(self, row: InputRow) -> JsonText:
+        """Return the row itself, encoded once for all that is made of it."""
         if self._shown[0] is not row:
-            self._shown = (row, JsonText(encode(row.row.values)))
+            self._shown = (row, JsonText(encode(row.values)))
         return self._shown[1]

@@ -84,13 +84,13 @@ def _digests(
     loaded: LoadedSpec, options: RetryOptions, findings: Findings, missing: set[str], world: World
 ) -> Iterable[RequestDigest]:
     """Yield the requests of a spec that have ended without an answer."""
-    identities = [RequestIdentity(loaded.spec.endpoint, model) for model in loaded.spec.models]
+    identities = {target: RequestIdentity.of(loaded.spec.endpoint, target) for target in loaded.spec.targets}
     for rows in rendered_chunks(loaded, findings, world.progress, world.stop):
         meant = [row for row in rows if not options.custom_ids or row.custom_id in options.custom_ids]
         missing.difference_update(row.custom_id for row in meant)
-        for identity in identities:
-            recorded = world.ledger.recorded([identity.digest(row.digest) for row in meant])
-            yield from (digest for digest, known in recorded.items() if known.status in _INCLUDED)
+        asked = [identities[target].digest(row.digest) for row in meant for target in row.form.targets]
+        recorded = world.ledger.recorded(asked)
+        yield from (digest for digest, known in recorded.items() if known.status in _INCLUDED)
 
 
 def _mark(wanted: dict[str, list[RequestDigest]], options: RetryOptions, world: World) -> Retried:

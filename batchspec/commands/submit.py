@@ -121,7 +121,7 @@ class _Sending:
         self._lookout = lookout
         self._world = world
         self._provider = provider
-        self._identity = RequestIdentity(shard.endpoint, shard.model)
+        self._identity = RequestIdentity.of(shard.endpoint, shard.target)
         self._outgoing: list[SpooledFile] = []
 
     def send(self) -> tuple[_End, Claim]:
@@ -150,6 +150,9 @@ class _Sending:
             model=shard.model,
             requests=shard.requests,
             parts=shard.parts,
+            revision=shard.revision,
+            replicate=shard.replicate,
+            variant=shard.variant,
         )
         world.progress.start("claiming", total=shard.requests, unit="requests")
         world.checkpoint("submit:before-claim")

@@ -52,13 +52,18 @@ class CompiledBody:
         return b"".join(pieces)
 
 
-def compile_body(tree: Tree, compiler: TemplateCompiler, constants: Mapping[str, object]) -> CompiledBody:
-    """Compile a body. `constants` are the names whose values are the same for every row.
+def compile_body(
+    tree: Tree,
+    compiler: TemplateCompiler,
+    constants: Mapping[str, object],
+    varying: frozenset[str] = frozenset({"row"}),
+) -> CompiledBody:
+    """Compile a body. `constants` are the names whose values are the same for every row, but for those `varying`.
 
     Raises TemplateProblems with every template that does not compile, and CanonicalError for a constant that JSON
     has no form for.
     """
-    builder = _Builder(compiler, dict(compiler.globals) | dict(constants))
+    builder = _Builder(compiler, dict(compiler.globals) | dict(constants), varying)
     builder.add(tree, (), ordered=False)
     if builder.problems:
         raise TemplateProblems(builder.problems)
@@ -74,13 +79,14 @@ class TemplateProblems(Exception):  # noqa: N818 - it carries several
 
 
 class _Builder:
-    def __init__(self, compiler: TemplateCompiler, names: dict[str, object]) -> None:
+    def __init__(self, compiler: TemplateCompiler, names: dict[str, object], varying: frozenset[str]) -> None:
         self.fragments: list[bytes] = []
         self.leaves: list[Leaf] = []
         self.open: list[bytes] = []
         self.problems: list[tuple[Pointer, TemplateError]] = []
         self._compiler = compiler
         self._names = names
+        self._varying = varying
 
     def add(self, node: Tree, pointer: Pointer, *, ordered: bool) -> None:
         ordered = ordered or keeps_key_order(pointer)
@@ -108,7 +114,7 @@ class _Builder:
     def _add_template(self, source: TemplateText, pointer: Pointer) -> None:
         try:
             template = self._compiler.compile(source)
-            if template.constant:
+            if not template.reads & self._varying:
                 self.open.append(canonical(template.render(self._names), pointer))
                 return
         except TemplateError as error:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from batchspec.core.json_text import encode_string
-from batchspec.core.model import BodyDigest, RequestDigest
+from batchspec.core.model import BodyDigest, RequestDigest, Target
 
 TAG = b"batchspec/1"
 """Version of the digest's algorithm; part of every request's digest."""
@@ -151,6 +151,11 @@ class RequestIdentity:
     def __init__(self, endpoint: str, model: str, *, revision: int = 0, replicate: int = 0) -> None:
         head = canonical([endpoint, model, revision, replicate])
         self._state = hashlib.sha256(TAG + b"\0" + head + b"\0")
+
+    @classmethod
+    def of(cls, endpoint: str, target: Target) -> RequestIdentity:
+        """Return the identity of what goes to a target."""
+        return cls(endpoint, target.model, revision=target.revision, replicate=target.replicate)
 
     def digest(self, body: BodyDigest) -> RequestDigest:
         """Return the identity of the request with this body."""

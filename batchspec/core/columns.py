@@ -20,7 +20,7 @@ from batchspec.core.template import Absent, Compiled, TemplateCompiler, Template
 
 _OF_THE_ANSWER = ("response", "text", "json", "usage")
 _MAY_BE_ABSENT = (*_OF_THE_ANSWER, "error")
-NAMES = ("row", "vars", "spec", "custom_id", "model", "status", *_MAY_BE_ABSENT)
+NAMES = ("row", "vars", "spec", "custom_id", "model", "matrix", "replicate", "status", *_MAY_BE_ABSENT)
 """What a column's template may read."""
 
 

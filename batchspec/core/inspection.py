@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from batchspec.core.ledger import Claim, RequestStatus
-from batchspec.core.model import BatchJob, BodyDigest, RequestDigest
+from batchspec.core.model import BatchJob, BodyDigest, RequestDigest, Target
 
 
 def status_word(number: int) -> str:
@@ -64,10 +64,10 @@ class QuarantinedLine(NamedTuple):
 
 
 class DeclaredSpec(NamedTuple):
-    """A spec as it was last applied; `pairs` are the (endpoint, model) that it may have been sent with."""
+    """A spec as it was last applied; `ways` are the (endpoint, target) that it may have been sent to."""
 
     name: str
-    pairs: tuple[tuple[str, str], ...]
+    ways: tuple[tuple[str, Target], ...]
 
 
 class Severity(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
 
-from batchspec.core.model import BatchJob, BodyDigest, JobRequest, RemoteFile, RequestDigest
+from batchspec.core.model import BatchJob, BodyDigest, JobRequest, RemoteFile, RequestDigest, Target
 from batchspec.core.outcomes import Outcome
 from batchspec.core.ports import SpooledFile
 from batchspec.core.usage import Used
@@ -59,9 +59,20 @@ class ClaimLine(NamedTuple):
     digest: RequestDigest
 
 
+class DeclaredRow(NamedTuple):
+    """A row as a spec declares it; `form` tells its forms apart, and is empty where there is one."""
+
+    form: str
+    custom_id: str
+    body: BodyDigest
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRequest:
-    """What a claim is to hold: one shard of one spec and model, its parts already spooled under their SHA-256."""
+    """What a claim is to hold: one shard of one spec and target, its parts already spooled under their SHA-256.
+
+    `variant` is the label of the combination of the spec's matrix, for people.
+    """
 
     shard: str
     spec: str
@@ -69,6 +80,9 @@ class ClaimRequest:
     model: str
     requests: int
     parts: tuple[SpooledFile, ...] = ()
+    revision: int = 0
+    replicate: int = 0
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +104,14 @@ class Claim:
     """The id of the project that it was made for; empty in a claim of the first version: the present one."""
     surplus: bool = False
     """Whether its requests are all another claim's, or answered: its job is to be cancelled."""
+    revision: int = 0
+    replicate: int = 0
+    variant: str = ""
+
+    @property
+    def target(self) -> Target:
+        """What its requests go to."""
+        return Target(self.model, self.revision, self.replicate)
 
 
 class Adopted(NamedTuple):
@@ -245,19 +267,19 @@ class Ledger(Protocol):
         """Forget an upload, by its SHA-256 or its id, that the provider no longer has."""
         ...
 
-    def declared(self, spec: str, custom_ids: Sequence[str]) -> Mapping[str, BodyDigest]:
-        """Return what this spec last declared under these custom_ids."""
+    def declared(self, spec: str, custom_ids: Sequence[str], form: str = "") -> Mapping[str, BodyDigest]:
+        """Return what this spec last declared, in one form, under these custom_ids."""
         ...
 
-    def declared_count(self, spec: str) -> int:
-        """Return how many rows this spec declared when it was last applied."""
+    def declared_counts(self, spec: str) -> Mapping[str, int]:
+        """Return how many rows this spec declared in each form when it was last applied."""
         ...
 
-    def declared_models(self, spec: str) -> frozenset[str]:
-        """Return the models with which this spec was last applied."""
+    def declared_targets(self, spec: str) -> frozenset[Target]:
+        """Return the targets with which this spec was last applied."""
         ...
 
-    def declare(self, spec: str, path: str, models: Sequence[str], rows: Iterable[tuple[str, BodyDigest]]) -> None:
+    def declare(self, spec: str, path: str, targets: Sequence[Target], rows: Iterable[DeclaredRow]) -> None:
         """Record that a spec declares these rows and no others."""
         ...
 

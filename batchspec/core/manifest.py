@@ -47,7 +47,8 @@ class Lineage:
     """All that a manifest says. Paths are relative to the project's root, digests SHA-256 in hexadecimal.
 
     `clean` is whether nothing that git tracks, and nothing that the spec was read from, differs from the commit.
-    `inputs` are None where their content is not what the rows are made of.
+    `inputs` are None where their content is not what the rows are made of. `variants` are the combinations of the
+    matrix, none without one.
     """
 
     version: str
@@ -57,6 +58,9 @@ class Lineage:
     commit: str | None
     clean: bool | None
     endpoint: str
+    variants: Sequence[Mapping[str, object]]
+    replicates: int
+    revision: int
     inputs: Mapping[str, str] | None
     answers: Mapping[str, Answers]
     jobs: Sequence[str]
@@ -97,6 +101,9 @@ def manifest(lineage: Lineage) -> bytes:
         "git": commit,
         "inputs": None if lineage.inputs is None else _files(lineage.inputs),
         "endpoint": lineage.endpoint,
+        "matrix": list(lineage.variants),
+        "replicates": lineage.replicates,
+        "revision": lineage.revision,
         "models": [
             {"asked": asked, "answered": sorted(answers.named), **_used(answers.used)}
             for asked, answers in lineage.answers.items()

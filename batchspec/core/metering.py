@@ -66,6 +66,10 @@ class InputTokens(NamedTuple):
         """The upper end of the interval."""
         return self.tokens + self.margin
 
+    def times(self, count: int) -> InputTokens:
+        """Return the tokens of the same requests sent so many times."""
+        return InputTokens(self.tokens * count, self.margin * count, self.exact)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -198,8 +202,12 @@ class Costing:
         return Meter(self, endpoint, body)
 
 
+Sends = frozenset[tuple[str, int]]
+"""The models that a body goes to, each with how many times it does."""
+
+
 class Meter:
-    """Takes in the requests of one spec that are to be sent, and tells what they come to for each model."""
+    """Takes in the bodies of one spec that are to be sent, and tells what they come to for each model."""
 
     def __init__(self, costing: Costing, endpoint: str, body: Body) -> None:
         self._costing = costing
@@ -207,40 +215,42 @@ class Meter:
         self._metered = endpoint in BY_TOKENS
         # Where the bound is written down, and not made by a template, it is the same for every row.
         self._declared = most_output(endpoint, body)
-        self._samplers: dict[frozenset[str], Sampler] = {}
-        self._bounds: dict[frozenset[str], int | None] = {}
+        self._samplers: dict[Sends, Sampler] = {}
+        self._bounds: dict[Sends, int | None] = {}
 
-    def add(self, digest: BodyDigest, body: bytes, models: frozenset[str]) -> None:
-        """Take in one request that these models are to get."""
+    def add(self, digest: BodyDigest, body: bytes, sends: Sends) -> None:
+        """Take in one body that is to be sent so."""
         if not self._metered:
             return
-        sampler = self._samplers.get(models)
+        sampler = self._samplers.get(sends)
         if sampler is None:
             most = None if self._costing.exact else SAMPLE
-            sampler = Sampler(self._endpoint, sorted(models), self._costing.counter, most=most)
-            self._samplers[models] = sampler
+            models = sorted(model for model, _ in sends)
+            sampler = Sampler(self._endpoint, models, self._costing.counter, most=most)
+            self._samplers[sends] = sampler
         sampler.add(digest, body)
         if self._declared is None:
-            before = self._bounds.get(models, 0)
+            before = self._bounds.get(sends, 0)
             own = None if before is None else _most_of(self._endpoint, body)
-            self._bounds[models] = None if before is None or own is None else before + own
+            self._bounds[sends] = None if before is None or own is None else before + own
 
-    def _bound(self, group: frozenset[str]) -> int | None:
+    def _bound(self, group: Sends) -> int | None:
         return self._bounds[group] if self._declared is None else self._declared * self._samplers[group].requests
 
     def finish(self, model: str, requests: int, past: Used | None) -> Estimate:
         """Return what a model's requests come to; `past` is what earlier answers of the same spec have used."""
         price = self._costing.prices.price(model)
-        groups = [group for group in self._samplers if model in group]
-        inputs = [self._samplers[group].input(model) for group in groups]
-        known = [each for each in inputs if each is not None]
+        groups = {group: times for group in self._samplers for each, times in group if each == model}
+        inputs = [(self._samplers[group].input(model), times) for group, times in groups.items()]
+        known = [each.times(times) for each, times in inputs if each is not None]
         counted = sum(self._samplers[group].counted for group in groups)
         answered = 0 if past is None else past.answers - past.unmetered
         # What cannot be counted beforehand may still be told by what earlier answers were charged for.
         mean = None if past is None or not answered else past
         tokens = _sum_inputs(known) if known and len(known) == len(inputs) else None
-        bounds = [self._bound(group) for group in groups]
-        most = sum(each for each in bounds if each is not None) if groups and None not in bounds else None
+        bounds = [(self._bound(group), times) for group, times in groups.items()]
+        told = [each * times for each, times in bounds if each is not None]
+        most = sum(told) if told and len(told) == len(bounds) else None
         expected = None if mean is None else math.ceil(mean.output_tokens * requests / answered)
         return Estimate(
             requests=requests,

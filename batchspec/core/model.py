@@ -35,6 +35,17 @@ AGENT_PREFIX = "agent:"
 """Where a model is named, an agent stands as this and its id; no model's name begins so."""
 
 
+class Target(NamedTuple):
+    """What a body is sent to: a model, and which edition (`revision`) and which sample (`replicate`) is meant.
+
+    The three are part of a request's identity; both numbers begin at 0.
+    """
+
+    model: str
+    revision: int = 0
+    replicate: int = 0
+
+
 class InputRow(NamedTuple):
     """One row of input: its columns, and the file and line (from 1) where it begins."""
 

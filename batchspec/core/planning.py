@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
 from batchspec.core.ledger import Recorded, RequestStatus
 from batchspec.core.metering import Estimate
+from batchspec.core.model import Target
 from batchspec.core.ports import SpooledFile
 from batchspec.core.pricing import total
 
@@ -56,14 +57,17 @@ _ACTIONS = {
 
 @dataclass(slots=True, kw_only=True)
 class VariantPlan:
-    """The counts of one model of a spec. `rows` are input rows, `requests` the distinct ones among them.
+    """The counts of one combination of a spec's matrix with one model. `rows` are input rows.
 
-    Every action counts distinct requests, and they add up to `requests`. `removed` counts rows that were declared
-    when the spec was last applied and are no more. `adopted` counts requests of jobs that this command has adopted.
-    `estimate` is what sending comes to; None where nothing is sent, or where it was not asked for.
+    Every action counts distinct requests, of all replicates, and they add up to `requests`; rows that repeat the
+    request of another are `duplicates`. `removed` counts rows that were declared when the spec was last applied and
+    are no more. `adopted` counts requests of jobs that this command has adopted. `estimate` is what sending comes to;
+    None where nothing is sent, or where it was not asked for.
     """
 
     model: str
+    matrix: Mapping[str, object] = field(default_factory=dict)
+    replicates: int = 1
     rows: int = 0
     requests: int = 0
     duplicates: int = 0
@@ -90,9 +94,10 @@ class VariantPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingShard:
-    """Spooled files that are to become a job: lines of one spec for one model, or for one agent.
+    """Spooled files that are to become a job: lines of one spec for one target.
 
-    `inline` is whether they go in the job itself instead of in uploaded files; then there is one part.
+    `inline` is whether they go in the job itself instead of in uploaded files; then there is one part. `variant` is
+    the label of the combination of the spec's matrix.
     """
 
     spec: str
@@ -100,6 +105,14 @@ class PendingShard:
     model: str
     parts: tuple[SpooledFile, ...]
     inline: bool = False
+    revision: int = 0
+    replicate: int = 0
+    variant: str = ""
+
+    @property
+    def target(self) -> Target:
+        """What the requests go to."""
+        return Target(self.model, self.revision, self.replicate)
 
     @property
     def requests(self) -> int:
@@ -114,7 +127,7 @@ class PendingShard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecPlan:
-    """The plan of one spec, a variant for each model."""
+    """The plan of one spec, a variant for each combination of its matrix with each model."""
 
     name: str
     path: str
@@ -187,16 +200,42 @@ def _sent(variant: VariantPlan) -> VariantPlan:
     return replace(variant, actions=actions, reasons=Counter(), jobs=0, bytes=0, estimate=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What a spec declared when it was last applied: whether anything, to which targets, and in which forms."""
+
+    anything: bool
+    targets: frozenset[Target] = frozenset()
+    forms: frozenset[str] = frozenset()
+
+    def new_target(self, target: Target) -> str | None:
+        """Say in what a target is new, in a few words; None where it is not."""
+        if target in self.targets:
+            return None
+        if all(target.model != each.model for each in self.targets):
+            return "model added"
+        if all(target.revision != each.revision for each in self.targets):
+            return "revision changed"
+        return "replicate added"
+
+
 def reason(
-    action: Action, *, asked: bool, was_declared: bool, body_changed: bool, new_spec: bool, new_model: bool
+    action: Action,
+    before: Before,
+    target: Target,
+    form: str,
+    *,
+    asked: bool,
+    was_declared: bool,
+    body_changed: bool,
 ) -> str:
     """Say why a request is to be sent, for a person who reviews a plan."""
     if action is Action.RETRY:
         return "asked for by `retry`" if asked else "failed in a way that may pass"
-    if new_spec:
+    if not before.anything:
         return "spec added"
     if not was_declared:
-        return "row added"
+        return "row added" if form in before.forms else "variant added"
     if body_changed:
         return "body changed"
-    return "model added" if new_model else "not sent yet"
+    return before.new_target(target) or "not sent yet"

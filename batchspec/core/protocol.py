@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from batchspec.core.ledger import Claim, Phase
-from batchspec.core.model import AGENT_PREFIX, BatchJob, JobRequest
+from batchspec.core.model import AGENT_PREFIX, BatchJob, JobRequest, Target
 
 PROJECT, SHARD, TRY, SPEC, COUNT = "bspec_project", "bspec_shard", "bspec_try", "bspec_spec", "bspec_n"
 """The metadata by which a job is known again. Users' own keys may not begin with `bspec_`."""
+
+REVISION, REPLICATE, VARIANT = "bspec_revision", "bspec_replicate", "bspec_variant"
+"""Further metadata, of jobs for which they are not 0, 0 and empty."""
 
 DEFAULT_SETTLE_SECONDS = 180.0
 """How long after `sending` a job may still appear: late effects of a lost call, plus the list's lag."""
@@ -41,6 +44,15 @@ def job_request(
         SPEC: claim.spec,
         COUNT: str(claim.requests),
     }
+    marks |= {
+        key: str(value)
+        for key, value in (
+            (REVISION, claim.revision),
+            (REPLICATE, claim.replicate),
+            (VARIANT, claim.variant),
+        )
+        if value
+    }
     return JobRequest(
         endpoint=claim.endpoint,
         model=claim.model if agent is None else None,
@@ -50,6 +62,18 @@ def job_request(
         metadata=dict(metadata) | marks,
         timeout_hours=timeout_hours,
     )
+
+
+def target_of(job: BatchJob) -> Target | None:
+    """Return what a job's requests go to, by its model or agent and its metadata; None where it names neither."""
+    model = job.model or (AGENT_PREFIX + job.agent_id if job.agent_id else None)
+    if model is None:
+        return None
+    return Target(model, _number(job.metadata.get(REVISION)), _number(job.metadata.get(REPLICATE)))
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
 
 
 def belongs_to(job: BatchJob, project_id: str, claim: Claim) -> bool:

@@ -6,15 +6,15 @@ Pure: the same spec and the same rows give the same bytes, on every machine and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from batchspec.core.body import TemplateProblems, compile_body
+from batchspec.core.body import TemplateProblems
 from batchspec.core.canonical import CanonicalError, Pointer, body_digest, default_custom_id
-from batchspec.core.checking import BodyChecker
 from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Severity
 from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.forms import NAMES, Form, FormRenderer, forms_of, too_many
 from batchspec.core.model import BodyDigest, InputRow
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.schema import SchemaProblem
@@ -24,7 +24,6 @@ from batchspec.core.template import Compiled, TemplateCompiler, TemplateError
 from batchspec.core.uploads import LocalFile
 from batchspec.core.user_schemas import schema_findings
 
-_NAMES = ("row", "spec", "vars")
 _LONGEST_CUSTOM_ID = 512
 _HASHED_AT_ONCE = 1024 * 1024
 
@@ -36,6 +35,7 @@ class RenderedRow(NamedTuple):
     custom_id: str
     body: bytes
     digest: BodyDigest
+    form: Form
 
 
 class _RowRefused(Exception):  # noqa: N818 - control flow inside this module
@@ -53,25 +53,54 @@ class SpecRenderer:
         self.uploads: dict[str, LocalFile] = {}
         """The local files that the rendered requests name, by SHA-256: to be uploaded before the requests are sent."""
         compiler = TemplateCompiler(
-            _reader(spec, files), dict.fromkeys(_NAMES), _byte_reader(spec, files), self._mark_of_upload
+            _reader(spec, files), dict.fromkeys(NAMES), _byte_reader(spec, files), self._mark_of_upload
         )
-        constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
-        self._names: dict[str, object] = dict(compiler.globals) | constants
         findings: list[Diagnostic] = [*schema_findings(spec)]
-        try:
-            self._body = compile_body(spec.body, compiler, constants)
-        except TemplateProblems as error:
-            findings.extend(_template_finding(spec, pointer, problem) for pointer, problem in error.problems)
-        except CanonicalError as error:
-            findings.append(spec.finding(error.pointer, "not-json", str(error)))
+        self._custom_id: Compiled | None = None
         try:
             self._custom_id = self._compile_custom_id(compiler)
         except TemplateError as error:
             findings.append(_template_finding(spec, (), error))
+        forms = forms_of(spec, by_replicate=False)
+        self._forms = self._compile(forms, compiler, body_schema, findings)
+        if not findings and "replicate" in compiler.reads:
+            forms = forms_of(spec, by_replicate=True)
+            excess = too_many(spec, forms)
+            if excess is None:
+                self._forms = self._compile(forms, compiler, body_schema, findings)
+            else:
+                hint = "take fewer replicates, or leave combinations out"
+                findings.append(spec.document.diagnostic(("replicates",), "matrix-size", excess, hint=hint))
         if findings:
             raise InvalidInputError(f"{spec.path} has a body that cannot be sent", findings)
-        self._checker = BodyChecker(body_schema, self._body) if body_schema is not None else None
         self._warned: set[tuple[Pointer, str]] = set()
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """The forms that every row is rendered in."""
+        return tuple(each.form for each in self._forms)
+
+    def _compile(
+        self,
+        forms: Sequence[Form],
+        compiler: TemplateCompiler,
+        schema: Mapping[str, object] | None,
+        findings: list[Diagnostic],
+    ) -> list[FormRenderer]:
+        """Return the forms, compiled; what cannot be goes to `findings`, once for all of them."""
+        spec, compiled = self.spec, []
+        found: dict[Diagnostic, None] = {}
+        for form in forms:
+            try:
+                compiled.append(FormRenderer(spec, form, compiler, schema, self._custom_id))
+            except TemplateProblems as error:
+                found.update((_template_finding(spec, pointer, problem), None) for pointer, problem in error.problems)
+            except TemplateError as error:
+                found[_template_finding(spec, (), error)] = None
+            except CanonicalError as error:
+                found[spec.finding(error.pointer, "not-json", str(error))] = None
+        findings.extend(found)
+        return compiled
 
     def _mark_of_upload(self, path: str) -> str:
         mark = self._marks.get(path)
@@ -92,32 +121,39 @@ class SpecRenderer:
         return self._custom_id is not None
 
     def render(self, rows: Iterable[InputRow], sink: DiagnosticSink) -> Iterator[RenderedRow]:
-        """Yield every row's request, in order; a row that cannot be rendered goes to `sink`, and rendering goes on."""
-        for row in rows:
-            try:
-                yield self._render_row(row, sink)
-            except _RowRefused as refused:
-                for found in refused.diagnostics:
-                    sink(found)
+        """Yield every row's requests, one for each form, in order.
 
-    def _render_row(self, row: InputRow, sink: DiagnosticSink) -> RenderedRow:
-        names = self._names
-        names["row"] = row.values
+        A row that cannot be rendered goes to `sink`, and rendering goes on.
+        """
+        for row in rows:
+            told: list[Diagnostic] = []
+            for form in self._forms:
+                try:
+                    yield self._render_row(form, row, sink)
+                except _RowRefused as refused:
+                    # What is wrong in several forms is told once.
+                    fresh = [found for found in refused.diagnostics if found not in told]
+                    told += fresh
+                    for found in fresh:
+                        sink(found)
+
+    def _render_row(self, form: FormRenderer, row: InputRow, sink: DiagnosticSink) -> RenderedRow:
         try:
-            values = self._body.values(names)
-            body = self._body.encode(values)
-            if self._checker is not None:
-                problems = self._checker.check(values)
+            names = form.enter(row)
+            values = form.body.values(names)
+            body = form.body.encode(values)
+            if form.checker is not None:
+                problems = form.checker.check(values)
                 if problems:
                     self._refuse(problems, row, sink)
             digest = body_digest(body)
-            custom_id = default_custom_id(digest) if self._custom_id is None else self._id(self._custom_id, row)
+            custom_id = default_custom_id(digest) if form.custom_id is None else self._id(form.custom_id, names, row)
         except TemplateError as error:
             raise _RowRefused([replace(_template_finding(self.spec, (), error), row=row.place)]) from None
         except CanonicalError as error:
             found = self.spec.finding(error.pointer, "not-json", str(error))
             raise _RowRefused([replace(found, row=row.place)]) from None
-        return RenderedRow(row, custom_id, body, digest)
+        return RenderedRow(row, custom_id, body, digest, form.form)
 
     def _refuse(self, problems: Iterable[SchemaProblem], row: InputRow, sink: DiagnosticSink) -> None:
         """Report a body that does not fit. A key that the schema does not know is worth a warning, once."""
@@ -155,8 +191,8 @@ class SpecRenderer:
             )
         return compiled
 
-    def _id(self, template: Compiled, row: InputRow) -> str:
-        value = template.render(self._names)
+    def _id(self, template: Compiled, names: dict[str, object], row: InputRow) -> str:
+        value = template.render(names)
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(value, str):

@@ -1,10 +1,10 @@
-"""Cuts what is to be sent into shards, by count and by bytes, and lets models that send the same lines share a file."""
+"""Cuts what is to be sent into shards, by count and by bytes, and lets targets that get the same lines share a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from batchspec.core.ports import SpooledFile, SpoolWriter
 from batchspec.core.spec import Limits, Submit
@@ -12,14 +12,17 @@ from batchspec.core.spec import Limits, Submit
 MOST_INLINE = 10_000
 """The API takes at most so many requests in a job itself (its OpenAPI document, `CreateBatchJobRequest.requests`)."""
 
+_T = TypeVar("_T", bound=Hashable)
+"""What tells targets apart."""
+
 _LARGEST_INLINE = 16_000_000
 _AUTO_REQUESTS, _AUTO_BYTES = 100, 1_000_000
 
 
-class CutShard(NamedTuple):
-    """A finished shard, its files in order, and the models that it is to be sent to."""
+class CutShard(NamedTuple, Generic[_T]):
+    """A finished shard, its files in order, and the targets that it is to be sent to."""
 
-    models: tuple[str, ...]
+    targets: tuple[_T, ...]
     parts: tuple[SpooledFile, ...]
 
     @property
@@ -34,10 +37,10 @@ class CutShard(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Cohort:
-    """Models whose open shard holds the same lines so far: the parts that are full, and the one being written."""
+class _Cohort(Generic[_T]):
+    """Targets whose open shard holds the same lines so far: the parts that are full, and the one being written."""
 
-    models: frozenset[str]
+    targets: frozenset[_T]
     writer: SpoolWriter
     full: tuple[SpooledFile, ...] = ()
 
@@ -46,28 +49,28 @@ class _Cohort:
         return self.writer.lines + sum(part.lines for part in self.full)
 
 
-class ShardCutter:
-    """Takes lines in input order, each with the models that need it.
+class ShardCutter(Generic[_T]):
+    """Takes lines in input order, each with the targets that need it.
 
     A shard ends at `requests_per_job` lines; within it a file ends at `bytes_per_file`, and the next is its next
-    part. With `one_part`, a full file ends the shard. Models start out together and share their files; when one of
+    part. With `one_part`, a full file ends the shard. Targets start out together and share their files; when one of
     them needs a line that another does not, their files part, and go on apart.
     """
 
     def __init__(
-        self, models: Iterable[str], limits: Limits, begin: Callable[[], SpoolWriter], *, one_part: bool = False
+        self, targets: Iterable[_T], limits: Limits, begin: Callable[[], SpoolWriter], *, one_part: bool = False
     ) -> None:
-        self._order = tuple(models)
+        self._order = tuple(targets)
         self._limits = limits
         self._begin = begin
         self._one_part = one_part
-        self._cohorts = [_Cohort(frozenset(self._order), begin())]
+        self._cohorts: list[_Cohort[_T]] = [_Cohort(frozenset(self._order), begin())]
 
-    def add(self, line: bytes, models: frozenset[str]) -> Iterator[CutShard]:
+    def add(self, line: bytes, targets: frozenset[_T]) -> Iterator[CutShard[_T]]:
         """Add a line; yield the shards that are full and therefore end before it."""
-        self._part(models)
+        self._part(targets)
         for cohort in self._cohorts:
-            if not cohort.models <= models:
+            if not cohort.targets <= targets:
                 continue
             file_full = cohort.writer.lines > 0 and cohort.writer.size + len(line) > self._limits.bytes_per_file
             if cohort.lines >= self._limits.requests_per_job or (file_full and self._one_part):
@@ -77,28 +80,28 @@ class ShardCutter:
                 cohort.writer = self._begin()
             cohort.writer.add(line)
 
-    def finish(self) -> Iterator[CutShard]:
+    def finish(self) -> Iterator[CutShard[_T]]:
         """Yield the shards that are still open and not empty. The cutter is not used afterwards."""
         for cohort in self._cohorts:
             cut = self._cut(cohort)
             if cut.lines:
                 yield cut
 
-    def _part(self, models: frozenset[str]) -> None:
-        parted = []
+    def _part(self, targets: frozenset[_T]) -> None:
+        parted: list[_Cohort[_T]] = []
         for cohort in self._cohorts:
-            staying = cohort.models - models
-            if not staying or staying == cohort.models:
+            staying = cohort.targets - targets
+            if not staying or staying == cohort.targets:
                 parted.append(cohort)
             else:
                 parted.append(_Cohort(staying, cohort.writer.fork(), cohort.full))
-                parted.append(_Cohort(cohort.models & models, cohort.writer, cohort.full))
+                parted.append(_Cohort(cohort.targets & targets, cohort.writer, cohort.full))
         self._cohorts = parted
 
-    def _cut(self, cohort: _Cohort) -> CutShard:
-        models = tuple(model for model in self._order if model in cohort.models)
+    def _cut(self, cohort: _Cohort[_T]) -> CutShard[_T]:
+        targets = tuple(target for target in self._order if target in cohort.targets)
         last = cohort.writer.finish()
-        cut = CutShard(models, cohort.full + ((last,) if last.lines else ()))
+        cut = CutShard(targets, cohort.full + ((last,) if last.lines else ()))
         cohort.writer, cohort.full = self._begin(), ()
         return cut
 
@@ -132,7 +135,7 @@ def inline_limits(limits: Limits) -> Limits:
     )
 
 
-def goes_inline(submit: Submit, shard: CutShard) -> bool:
+def goes_inline(submit: Submit, shard: CutShard[_T]) -> bool:
     """Tell whether a shard is sent in the job itself; `auto` means one that is small."""
     if submit is Submit.AUTO:
         return len(shard.parts) == 1 and shard.lines <= _AUTO_REQUESTS and shard.size <= _AUTO_BYTES

@@ -18,7 +18,8 @@ from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.input_keys import read_inputs, read_shape
 from batchspec.core.json_text import JsonError, parse
-from batchspec.core.model import AGENT_PREFIX, Inputs
+from batchspec.core.matrix import NO_MATRIX, Combination, read_matrix
+from batchspec.core.model import AGENT_PREFIX, Inputs, Target
 from batchspec.core.origin import FileOrigin, TemplateText, holds_template, is_template
 from batchspec.core.outputs import declared_output
 from batchspec.core.ports import ProjectFiles
@@ -68,6 +69,7 @@ class Spec:
     `body` is JSON-like with a TemplateText wherever a string is a template. `replaced` maps places of the body to
     the places of the document that they were made from, where the two differ (`prompt`, `{file: …}`). `columns` are
     the output's, by name, each a TemplateText or constant text; empty where an output holds rows and answers whole.
+    `combinations` are those of the matrix, a single empty one without it.
     """
 
     name: str
@@ -89,6 +91,21 @@ class Spec:
     replaced: Mapping[Pointer, Pointer] = field(default_factory=dict)
     variables: Mapping[str, object] = field(default_factory=dict)
     columns: Mapping[str, object] = field(default_factory=dict)
+    combinations: tuple[Combination, ...] = NO_MATRIX
+    replicates: int = 1
+    revision: int = 0
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """What every body is sent to: each model, as often as there are replicates."""
+        return tuple(
+            Target(model, self.revision, replicate) for model in self.models for replicate in range(self.replicates)
+        )
+
+    @property
+    def has_matrix(self) -> bool:
+        """Whether the spec has variants beside its models."""
+        return self.combinations != NO_MATRIX
 
     @property
     def output_format(self) -> OutputFormat:
@@ -168,6 +185,7 @@ class _Builder:
         default_output = f"{output_dir}/{name}.jsonl"
         output = declared_output(keys.get("output"), default_output, self._document.path, self._files, self)
         variables = {key: self._constant(value, ("vars", key)) for key, value in _mapping(keys.get("vars", {})).items()}
+        combinations = read_matrix(keys.get("matrix"), self)
         if self.findings or inputs is None:
             return None
         limits = _mapping(keys.get("limits", {}))
@@ -196,6 +214,9 @@ class _Builder:
             submit=Submit(str(keys.get("submit", Submit.FILE))),
             variables=variables,
             replaced=self._replaced,
+            combinations=combinations,
+            replicates=_integer(keys.get("replicates"), 1),
+            revision=_integer(keys.get("revision"), 0),
         )
 
     def _constant(self, written: object, pointer: Pointer) -> object:

@@ -48,7 +48,8 @@ def _specs(plan: Plan) -> list[Document]:
 def _variant(variant: VariantPlan) -> Document:
     return {
         "model": variant.model,
-        "matrix": {},
+        "matrix": dict(variant.matrix),
+        "replicates": variant.replicates,
         "rows": variant.rows,
         "requests": variant.requests,
         **{action.value: variant.actions[action] for action in Action},

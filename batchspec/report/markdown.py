@@ -9,6 +9,7 @@ from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
 from batchspec.report.costs import plan_cost
 from batchspec.report.safe_text import safe
 from batchspec.report.style import plural, size
+from batchspec.report.variants import matrix_words
 
 _TICKS = re.compile("`+")
 _MOST_SPECS = 100
@@ -40,9 +41,7 @@ def plan_markdown(plan: Plan, notes: Sequence[str] = ()) -> str:
         if len(changed) > _MOST_SPECS:
             parts.append(f"and {plural(len(changed) - _MOST_SPECS, 'spec')} more.")
     if same:
-        lines = [
-            f"| {_text(spec.name)} | {_text(variant.model)} | {_counts(variant)} |" for spec, variant in _each(same)
-        ]
+        lines = [f"| {_text(spec.name)} | {_variant(variant)} | {_counts(variant)} |" for spec, variant in _each(same)]
         table = "\n".join(["| spec | model | requests |", "| --- | --- | --- |", *lines[:_MOST_SPECS]])
         head = f"<details><summary>{plural(len(same), 'spec')} without a change</summary>"
         parts += [head, table, "</details>"]
@@ -65,7 +64,7 @@ def _changes(specs: Sequence[SpecPlan]) -> Iterator[str]:
     for spec, variant in _each(specs):
         why = ", ".join(f"{count:,} {reason}" for reason, count in variant.reasons.most_common())
         name = f"{_text(spec.name)}<br>{_text(spec.path)}"
-        yield f"| {name} | {_text(variant.model)} | {variant.sends:,} | {why or '-'} | {_counts(variant)} |"
+        yield f"| {name} | {_variant(variant)} | {variant.sends:,} | {why or '-'} | {_counts(variant)} |"
 
 
 def _each(specs: Sequence[SpecPlan]) -> Iterator[tuple[SpecPlan, VariantPlan]]:
@@ -81,6 +80,11 @@ def _counts(variant: VariantPlan) -> str:
     if variant.removed:
         others.append(f"{variant.removed:,} no longer declared")
     return ", ".join(others) or "-"
+
+
+def _variant(variant: VariantPlan) -> str:
+    """Return a variant's name: its model, and what its matrix says."""
+    return "<br>".join([_text(variant.model), *map(_text, matrix_words(variant.matrix))])
 
 
 def _text(text: str) -> str:

@@ -13,7 +13,8 @@ from batchspec.state.jobs import Jobs
 from batchspec.state.tables import BULK, CHUNK, OPEN, chunks, marks
 
 _CLAIM_COLUMNS = (
-    "id, shard, attempt, spec, endpoint, model, requests, phase, claimed_at, sending_at, job_id, project, surplus"
+    "id, shard, attempt, spec, endpoint, model, requests, phase, claimed_at, sending_at, job_id, project, surplus,"
+    " revision, replicate, variant"
 )
 
 _FREE = (RequestStatus.FAILED_PASSING, RequestStatus.ASKED)
@@ -52,11 +53,15 @@ class Claims(Jobs):
             json.dumps(request.parts),
             now,
             self.project_id,
+            request.revision,
+            request.replicate,
+            request.variant,
             request.shard,
         ]
         cursor = self._database.conn.execute(
             "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, parts, phase,"
-            " claimed_at, project) SELECT ?, max(?, coalesce(max(attempt), 0) + 1), ?, ?, ?, ?, ?, 'claimed', ?, ?"
+            " claimed_at, project, revision, replicate, variant)"
+            " SELECT ?, max(?, coalesce(max(attempt), 0) + 1), ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?"
             " FROM claim WHERE shard = ?",
             values,
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from batchspec.core.model import BodyDigest
+from batchspec.core.ledger import DeclaredRow
+from batchspec.core.model import BodyDigest, Target
 from batchspec.state.database import transaction
 from batchspec.state.tables import BULK, CHUNK, Tables, chunks, marks
 
@@ -13,49 +14,53 @@ from batchspec.state.tables import BULK, CHUNK, Tables, chunks, marks
 class Declarations(Tables):
     """The declared rows and the outputs of a ledger."""
 
-    def declared(self, spec: str, custom_ids: Sequence[str]) -> Mapping[str, BodyDigest]:
-        """Return what this spec last declared under these custom_ids."""
+    def declared(self, spec: str, custom_ids: Sequence[str], form: str = "") -> Mapping[str, BodyDigest]:
+        """Return what this spec last declared, in one form, under these custom_ids."""
         found: dict[str, BodyDigest] = {}
         spec_id = self._spec_id(spec)
         if spec_id is None:
             return found
         for chunk in chunks(custom_ids, CHUNK):
-            sql = f"SELECT custom_id, body FROM declared WHERE spec_id = ? AND custom_id IN ({marks(chunk)})"
-            found.update((name, BodyDigest(body)) for name, body in self._rows(sql, [spec_id, *chunk]))
+            wanted = f"custom_id IN ({marks(chunk)})"
+            sql = f"SELECT custom_id, body FROM declared WHERE spec_id = ? AND form = ? AND {wanted}"
+            found.update((name, BodyDigest(body)) for name, body in self._rows(sql, [spec_id, form, *chunk]))
         return found
 
-    def declared_count(self, spec: str) -> int:
-        """Return how many rows this spec declared when it was last applied."""
-        sql = "SELECT count(*) FROM declared WHERE spec_id = (SELECT id FROM spec WHERE name = ?)"
-        return sum(count for (count,) in self._rows(sql, [spec]))
+    def declared_counts(self, spec: str) -> Mapping[str, int]:
+        """Return how many rows this spec declared in each form when it was last applied."""
+        sql = "SELECT form, count(*) FROM declared WHERE spec_id = (SELECT id FROM spec WHERE name = ?) GROUP BY form"
+        return dict(self._rows(sql, [spec]))
 
-    def declared_models(self, spec: str) -> frozenset[str]:
-        """Return the models with which this spec was last applied."""
+    def declared_targets(self, spec: str) -> frozenset[Target]:
+        """Return the targets with which this spec was last applied."""
         row = self._row("SELECT models FROM spec WHERE name = ?", [spec])
-        return frozenset() if row is None else frozenset(json.loads(row[0]))
+        return frozenset() if row is None else frozenset(read_targets(row[0]))
 
-    def declare(self, spec: str, path: str, models: Sequence[str], rows: Iterable[tuple[str, BodyDigest]]) -> None:
+    def declare(self, spec: str, path: str, targets: Sequence[Target], rows: Iterable[DeclaredRow]) -> None:
         """Record that a spec declares these rows and no others; only what differs is written."""
         connection = self._database.conn
         with transaction(self._database):
-            connection.execute("CREATE TEMP TABLE wanted (custom_id TEXT PRIMARY KEY, body BLOB) WITHOUT ROWID")
+            connection.execute(
+                "CREATE TEMP TABLE wanted (form TEXT, custom_id TEXT, body BLOB, PRIMARY KEY (form, custom_id))"
+                " WITHOUT ROWID"
+            )
             for chunk in chunks(rows, BULK):
-                connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?)", chunk)
+                connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?)", chunk)
             connection.execute(
                 "INSERT INTO spec (name, path, models) VALUES (?, ?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET path = excluded.path, models = excluded.models",
-                [spec, path, json.dumps(list(models))],
+                [spec, path, write_targets(targets)],
             )
             spec_id = self._spec_id(spec)
             connection.execute(
-                "DELETE FROM declared WHERE spec_id = ? AND NOT EXISTS"
-                " (SELECT 1 FROM wanted WHERE wanted.custom_id = declared.custom_id)",
+                "DELETE FROM declared WHERE spec_id = ? AND NOT EXISTS (SELECT 1 FROM wanted"
+                " WHERE wanted.form = declared.form AND wanted.custom_id = declared.custom_id)",
                 [spec_id],
             )
             connection.execute(
-                "INSERT OR REPLACE INTO declared SELECT ?1, wanted.custom_id, wanted.body FROM wanted"
-                " LEFT JOIN declared ON declared.spec_id = ?1 AND declared.custom_id = wanted.custom_id"
-                " WHERE declared.body IS NOT wanted.body",
+                "INSERT OR REPLACE INTO declared SELECT ?1, wanted.form, wanted.custom_id, wanted.body FROM wanted"
+                " LEFT JOIN declared ON declared.spec_id = ?1 AND declared.form = wanted.form"
+                " AND declared.custom_id = wanted.custom_id WHERE declared.body IS NOT wanted.body",
                 [spec_id],
             )
             connection.execute("DROP TABLE wanted")
@@ -73,3 +78,13 @@ class Declarations(Tables):
         """Record that an output file was written."""
         with transaction(self._database):
             self._database.conn.execute("INSERT OR REPLACE INTO output VALUES (?, ?)", [path, fingerprint])
+
+
+def write_targets(targets: Sequence[Target]) -> str:
+    """Return targets as the state keeps them: a model by its name, with its revision and replicate if not both 0."""
+    return json.dumps([target.model if target == Target(target.model) else list(target) for target in targets])
+
+
+def read_targets(text: str) -> list[Target]:
+    """Return the targets that were written so."""
+    return [Target(each) if isinstance(each, str) else Target(*each) for each in json.loads(text)]

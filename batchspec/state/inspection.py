@@ -22,8 +22,9 @@ from batchspec.core.inspection import (
     StateProblem,
 )
 from batchspec.core.ledger import Claim, Phase
-from batchspec.core.model import BatchJob, BatchJobStatus, BodyDigest, RequestDigest
+from batchspec.core.model import BatchJob, BatchJobStatus, BodyDigest, RequestDigest, Target
 from batchspec.state.database import open_to_look, version_of
+from batchspec.state.declarations import read_targets
 from batchspec.state.invariants import damage, file_problems, ledger_problems
 from batchspec.state.tables import CHUNK, OPEN, Tables, chunks, marks
 
@@ -37,6 +38,8 @@ _DELETED = "files_deleted_at, deleted_at"
 _COUNTED = ("claim", "job", "request", "result", "quarantine")
 _REQUEST = "SELECT digest, status, attempts, claim_id FROM request"
 _DIGEST_DIGITS = 32
+_WITH_VARIANTS = 4
+"""The version of the state from which a claim tells its revision, replicate and variant."""
 
 
 class Inspection(Tables):
@@ -46,6 +49,7 @@ class Inspection(Tables):
         """Open the state at `path`. Raises StateError."""
         super().__init__(open_to_look(path))
         self._path = path
+        self._knows_variants = version_of(self._database, path) >= _WITH_VARIANTS
 
     def __enter__(self) -> Inspection:
         return self
@@ -98,7 +102,8 @@ class Inspection(Tables):
         )
 
     def _stories(self, condition: str, values: Sequence[object]) -> Sequence[ClaimStory]:
-        columns = [f"claim.{name}" for name in f"{_CLAIM}, {_MORE}".split(", ")]
+        variant = "claim.revision, claim.replicate, claim.variant" if self._knows_variants else "0, 0, ''"
+        columns = [f"claim.{name}" for name in f"{_CLAIM}, {_MORE}".split(", ")] + [variant]
         columns += [f"job.{name}" for name in f"{_JOB}, {_DELETED}".split(", ")]
         sql = (
             f"SELECT {', '.join(columns)} FROM claim LEFT JOIN job ON job.id = claim.job_id"
@@ -147,17 +152,22 @@ class Inspection(Tables):
 
     def specs(self) -> Sequence[DeclaredSpec]:
         """Return the specs that were applied or claimed for."""
-        pairs: dict[str, dict[tuple[str, str], None]] = {}
+        ways: dict[str, dict[tuple[str, Target], None]] = {}
         endpoints: dict[str, None] = {}
-        for spec, endpoint, model in self._rows("SELECT DISTINCT spec, endpoint, model FROM claim"):
-            pairs.setdefault(spec, {})[endpoint, model] = None
+        for spec, endpoint, *target in self._rows(f"SELECT DISTINCT spec, endpoint, {self._target} FROM claim"):
+            ways.setdefault(spec, {})[endpoint, Target(*target)] = None
             endpoints[endpoint] = None
         for spec, models in self._rows("SELECT name, models FROM spec"):
             # A spec of which every request was sent by another one has no claims: any endpoint may be its own.
-            own = {endpoint: None for endpoint, _ in pairs.get(spec, {})} or endpoints
-            told = pairs.setdefault(spec, {})
-            told.update(((endpoint, str(model)), None) for endpoint in own for model in json.loads(models))
-        return [DeclaredSpec(name, tuple(told)) for name, told in sorted(pairs.items())]
+            own = {endpoint: None for endpoint, _ in ways.get(spec, {})} or endpoints
+            told = ways.setdefault(spec, {})
+            told.update(((endpoint, target), None) for endpoint in own for target in read_targets(models))
+        return [DeclaredSpec(name, tuple(told)) for name, told in sorted(ways.items())]
+
+    @property
+    def _target(self) -> str:
+        """What reads a claim's target: before version 4 of the state there were models alone."""
+        return "model, revision, replicate" if self._knows_variants else "model, 0, 0"
 
     def bodies(self, spec: str, custom_id: str | None = None) -> Iterator[tuple[str, BodyDigest]]:
         """Yield the rows that a spec declared last, or the one row of this custom_id."""
@@ -185,7 +195,7 @@ class Inspection(Tables):
 
 
 def _story(row: Sequence[Any]) -> ClaimStory:
-    names = [*_CLAIM.split(", "), *_MORE.split(", ")]
+    names = [*_CLAIM.split(", "), *_MORE.split(", "), "revision", "replicate", "variant"]
     told = dict(zip(names, row[: len(names)], strict=True))
     more = {name: told.pop(name) for name in _MORE.split(", ")}
     *job, files_deleted_at, deleted_at = row[len(names) :]

@@ -156,6 +156,24 @@ THIRD = """
 CREATE INDEX result_usage ON result (claim_id, outcome, prompt_tokens, completion_tokens);
 """
 
-STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD)
+FOURTH = """
+-- Beside the model: which edition and which sample of the requests is meant, and the variant by its values.
+ALTER TABLE claim ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE claim ADD COLUMN replicate INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE claim ADD COLUMN variant TEXT NOT NULL DEFAULT '';
+-- A row is declared once in each form of its spec; form is empty where there is one.
+ALTER TABLE declared RENAME TO declared_once;
+CREATE TABLE declared (
+    spec_id INTEGER NOT NULL REFERENCES spec (id),
+    form TEXT NOT NULL,
+    custom_id TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (spec_id, form, custom_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO declared SELECT spec_id, '', custom_id, body FROM declared_once;
+DROP TABLE declared_once;
+"""
+
+STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
 VERSION = len(STEPS)
 """The version of the state that this program reads and writes, kept in `PRAGMA user_version`."""

@@ -15,7 +15,7 @@ from driving import Project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDERS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
-TABLES = {"columns-csv": "results/triage.csv"}
+TABLES = {"columns-csv": "results/triage.csv", "compare-prompts": "results/compare-prompts.csv"}
 
 
 _EXTRAS = {"batchspec[duckdb]": "duckdb"}

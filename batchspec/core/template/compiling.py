@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import jinja2
 from jinja2 import meta, nodes
@@ -50,6 +51,12 @@ class Compiled:
         self._included = included
         self._context: Any = None
         self._names: dict[str, object] | None = None
+
+    def apart(self) -> Self:
+        """Return the same template, to be rendered over other names in between."""
+        twin = copy(self)
+        twin._context = twin._names = None
+        return twin
 
     def render(self, names: dict[str, object]) -> object:
         """Return the text, or a lone expression's value. `names` may be one dict, changed between rows.
@@ -132,6 +139,7 @@ class TemplateCompiler:
         read_bytes: ReadBytes | None = None,
         upload: Upload | None = None,
     ) -> None:
+        self._made: dict[int, tuple[TemplateText, Compiled]] = {}
         self._read_text = read_text
         self._included: dict[str, FileOrigin] = {}
         self._names = frozenset(names)
@@ -140,8 +148,23 @@ class TemplateCompiler:
         )
         self.globals: dict[str, object] = dict(self._environment.globals)
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The names that the templates compiled so far may read."""
+        return frozenset(name for _, compiled in self._made.values() for name in compiled.reads)
+
     def compile(self, source: TemplateText) -> Compiled:
-        """Compile one template. Raises TemplateError."""
+        """Compile one template. Raises TemplateError.
+
+        A template that was compiled before is compiled no second time, though rendered on its own.
+        """
+        made = self._made.get(id(source))
+        if made is None:
+            # With the text itself, so that no other one gets its id.
+            made = self._made[id(source)] = (source, self._compiled(source))
+        return made[1].apart()
+
+    def _compiled(self, source: TemplateText) -> Compiled:
         environment = self._environment
         environment.budget.steps = MAX_STEPS
         try:

@@ -330,7 +330,7 @@ def test_a_new_state_adopts_jobs_that_still_run(new_service: NewService) -> None
     applied(machine, wait=False)
     clone = service.machine("clone")
     told = refresh(clone.world(), clone.provider)
-    assert told.adopted == {("demo", MODEL): 10}
+    assert told.adopted == {("demo", MODEL, ""): 10}
     assert applied(clone, wait=False).requests == 0
     assert applied(clone).requests == 0
     converged(clone, service)
@@ -436,7 +436,7 @@ def test_a_job_that_bears_the_mark_and_is_none_of_ours_is_left_alone(
     )
     told = refresh(machine.world(), machine.provider)
     if marks:
-        assert told.adopted == {("", MODEL): 1}
+        assert told.adopted == {("", MODEL, ""): 1}
     else:
         assert told.adopted.total() == 0
         assert f"job {job.id} bears this project's mark" in told.notes.lines[0]

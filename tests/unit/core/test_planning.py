@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from batchspec.core.ledger import Recorded, RequestStatus
-from batchspec.core.planning import Action, PendingShard, Plan, SpecPlan, VariantPlan, decide, once_sent, reason
+from batchspec.core.model import Target
+from batchspec.core.planning import Action, Before, PendingShard, Plan, SpecPlan, VariantPlan, decide, once_sent, reason
 from batchspec.core.ports import SpooledFile
 
 
@@ -45,29 +46,42 @@ def test_one_attempt_means_that_nothing_is_sent_again() -> None:
     assert decide(Recorded(RequestStatus.FAILED_PASSING, 1), 1) is Action.FAILED
 
 
+M = Target("m")
+
+
 @pytest.mark.parametrize(
-    ("action", "asked", "was_declared", "body_changed", "new_spec", "new_model", "words"),
+    ("action", "asked", "was_declared", "body_changed", "before", "words"),
     [
-        (Action.RETRY, False, True, True, True, True, "failed in a way that may pass"),
-        (Action.RETRY, True, True, True, True, True, "asked for by `retry`"),
-        (Action.SUBMIT, False, False, True, True, True, "spec added"),
-        (Action.SUBMIT, False, False, True, False, True, "row added"),
-        (Action.SUBMIT, False, True, True, False, True, "body changed"),
-        (Action.SUBMIT, False, True, False, False, True, "model added"),
-        (Action.SUBMIT, False, True, False, False, False, "not sent yet"),
+        (Action.RETRY, False, True, True, Before(anything=False), "failed in a way that may pass"),
+        (Action.RETRY, True, True, True, Before(anything=False), "asked for by `retry`"),
+        (Action.SUBMIT, False, False, True, Before(anything=False), "spec added"),
+        (Action.SUBMIT, False, False, True, Before(anything=True, forms=frozenset({""})), "row added"),
+        (Action.SUBMIT, False, False, True, Before(anything=True, forms=frozenset({"other"})), "variant added"),
+        (Action.SUBMIT, False, True, True, Before(anything=True), "body changed"),
+        (Action.SUBMIT, False, True, False, Before(anything=True, targets=frozenset({Target("n")})), "model added"),
+        (
+            Action.SUBMIT,
+            False,
+            True,
+            False,
+            Before(anything=True, targets=frozenset({Target("m", 1)})),
+            "revision changed",
+        ),
+        (
+            Action.SUBMIT,
+            False,
+            True,
+            False,
+            Before(anything=True, targets=frozenset({Target("m", 0, 1)})),
+            "replicate added",
+        ),
+        (Action.SUBMIT, False, True, False, Before(anything=True, targets=frozenset({M})), "not sent yet"),
     ],
 )
 def test_a_request_that_is_sent_has_one_reason(
-    action: Action, asked: bool, was_declared: bool, body_changed: bool, new_spec: bool, new_model: bool, words: str
+    action: Action, asked: bool, was_declared: bool, body_changed: bool, before: Before, words: str
 ) -> None:
-    told = reason(
-        action,
-        asked=asked,
-        was_declared=was_declared,
-        body_changed=body_changed,
-        new_spec=new_spec,
-        new_model=new_model,
-    )
+    told = reason(action, before, M, "", asked=asked, was_declared=was_declared, body_changed=body_changed)
     assert told == words
 
 

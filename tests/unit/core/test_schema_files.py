@@ -48,6 +48,9 @@ metadata: {owner: support-data}
 timeout_hours: 168
 limits: {max_requests: 1, requests_per_job: 1000000, bytes_per_file: 512000000}
 submit: auto
+matrix: {tone: [a, {file: b.md}], exclude: [{tone: a}]}
+replicates: 2
+revision: 1
 retry: {max_attempts: 100}
 output: {path: results/triage.jsonl}
 x-anchors: &anchors {anything: [1]}

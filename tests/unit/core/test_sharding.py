@@ -51,14 +51,14 @@ def limits(count: int = 100, size: int = 1_000_000) -> Limits:
     return Limits(requests_per_job=count, bytes_per_file=size)
 
 
-def cut(models: Sequence[str], needs: Needs, bounds: Limits) -> tuple[list[CutShard], Memory]:
+def cut(models: Sequence[str], needs: Needs, bounds: Limits) -> tuple[list[CutShard[str]], Memory]:
     memory = Memory()
     cutter = ShardCutter(models, bounds, memory.begin)
     shards = [shard for line, wanted in needs for shard in cutter.add(line, wanted)]
     return [*shards, *cutter.finish()], memory
 
 
-def content(shard: CutShard, memory: Memory) -> bytes:
+def content(shard: CutShard[str], memory: Memory) -> bytes:
     return b"".join(memory.files[part.sha256] for part in shard.parts)
 
 
@@ -74,7 +74,7 @@ def test_a_file_holds_exactly_as_many_requests_as_a_job_may(count: int, limit: i
     assert [shard.lines for shard in shards] == expected
 
 
-def sizes(shards: Sequence[CutShard]) -> list[list[int]]:
+def sizes(shards: Sequence[CutShard[str]]) -> list[list[int]]:
     return [[part.lines for part in shard.parts] for shard in shards]
 
 
@@ -124,14 +124,14 @@ def test_inline_shards_stay_within_what_the_api_takes() -> None:
 
 def test_models_that_need_the_same_lines_share_every_file_in_the_order_of_the_spec() -> None:
     shards, _ = cut(["b", "a", "c"], plain(5, "a", "b", "c"), limits(count=2))
-    assert [shard.models for shard in shards] == [("b", "a", "c")] * 3
+    assert [shard.targets for shard in shards] == [("b", "a", "c")] * 3
 
 
 def test_models_part_at_the_first_line_that_only_one_of_them_needs() -> None:
     both, one = frozenset("ab"), frozenset("a")
     needs = [(b"1\n", both), (b"2\n", one), (b"3\n", both)]
     shards, memory = cut("ab", needs, limits())
-    assert {shard.models: content(shard, memory) for shard in shards} == {
+    assert {shard.targets: content(shard, memory) for shard in shards} == {
         ("a",): b"1\n2\n3\n",
         ("b",): b"1\n3\n",
     }
@@ -141,13 +141,13 @@ def test_models_that_parted_still_share_what_was_full_before() -> None:
     both = frozenset("ab")
     needs = [(b"1\n", both), (b"2\n", both), (b"3\n", both), (b"4\n", frozenset("b"))]
     shards, memory = cut("ab", needs, limits(count=2))
-    told = sorted((shard.models, content(shard, memory)) for shard in shards)
+    told = sorted((shard.targets, content(shard, memory)) for shard in shards)
     assert told == [(("a",), b"3\n"), (("a", "b"), b"1\n2\n"), (("b",), b"3\n4\n")]
 
 
 def test_lines_that_no_model_needs_are_in_no_file() -> None:
     shards, _ = cut("ab", [(b"1\n", frozenset()), (b"2\n", frozenset("b"))], limits())
-    assert [(shard.models, shard.lines) for shard in shards] == [(("b",), 1)]
+    assert [(shard.targets, shard.lines) for shard in shards] == [(("b",), 1)]
 
 
 def test_counting_says_what_the_files_would_hold() -> None:
@@ -156,7 +156,7 @@ def test_counting_says_what_the_files_would_hold() -> None:
     counter = ShardCutter("ab", limits(count=4, size=30), CountingWriter)
     counted = [shard for line, wanted in needs for shard in counter.add(line, wanted)]
     counted += counter.finish()
-    assert [(s.models, s.lines, s.size) for s in counted] == [(s.models, s.lines, s.size) for s in shards]
+    assert [(s.targets, s.lines, s.size) for s in counted] == [(s.targets, s.lines, s.size) for s in shards]
 
 
 MODELS = ("m", "a", "z")
@@ -173,7 +173,7 @@ def test_each_models_files_hold_exactly_the_lines_it_needs_in_order(
     needs = [(f"{number}{'.' * (number % 7)}\n".encode(), models) for number, models in enumerate(wanted)]
     shards, memory = cut(MODELS, needs, limits(count=count, size=size))
     for model in MODELS:
-        files = [content(shard, memory) for shard in shards if model in shard.models]
+        files = [content(shard, memory) for shard in shards if model in shard.targets]
         assert b"".join(files) == b"".join(line for line, models in needs if model in models)
     for shard in shards:
         assert 0 < shard.lines <= count
@@ -181,7 +181,7 @@ def test_each_models_files_hold_exactly_the_lines_it_needs_in_order(
             held = memory.files[part.sha256]
             assert (part.lines, part.size) == (held.count(b"\n"), len(held))
             assert part.size <= size or part.lines == 1
-        assert list(shard.models) == [model for model in MODELS if model in shard.models]
+        assert list(shard.targets) == [model for model in MODELS if model in shard.targets]
 
 
 @given(wanted=st.lists(st.frozensets(st.sampled_from("ab")), max_size=40), count=st.integers(1, 6))
@@ -192,4 +192,4 @@ def test_models_with_equal_needs_share_every_file(wanted: list[frozenset[str]], 
         for number, models in enumerate(wanted)
     ]
     shards, _ = cut(["a", "b", "twin"], needs, limits(count=count))
-    assert all(("a" in shard.models) == ("twin" in shard.models) for shard in shards)
+    assert all(("a" in shard.targets) == ("twin" in shard.targets) for shard in shards)

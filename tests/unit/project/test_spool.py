@@ -113,6 +113,6 @@ def test_the_cutters_files_are_the_spools(spool: DiskSpool) -> None:
     lines = [(f"{n}\n".encode(), frozenset("ab" if n != 3 else "b")) for n in range(5)]
     shards = [shard for line, models in lines for shard in cutter.add(line, models)] + list(cutter.finish())
     for model, expected in (("a", b"0\n1\n2\n4\n"), ("b", b"0\n1\n2\n3\n4\n")):
-        parts = [part for shard in shards if model in shard.models for part in shard.parts]
+        parts = [part for shard in shards if model in shard.targets for part in shard.parts]
         files = [spool.path(part.sha256).read_bytes() for part in parts]
         assert b"".join(files) == expected

@@ -17,6 +17,7 @@ import pytest
 from state_samples import claimed, digest, in_flight, picture
 
 from batchspec.core.errors import AccessError, StateError
+from batchspec.core.model import Target
 from batchspec.core.outcomes import Outcome, OutcomeKind
 from batchspec.state.backup import back_up
 from batchspec.state.inspection import Inspection
@@ -296,6 +297,8 @@ import os, signal, sys
 sys.path[:0] = sys.argv[3:]
 from pathlib import Path
 from state_samples import claimed, digest, in_flight, job, lines, shard
+from batchspec.core.ledger import DeclaredRow
+from batchspec.core.model import Target
 from batchspec.core.outcomes import Outcome, OutcomeKind
 from batchspec.state.store import SqliteLedger
 
@@ -312,7 +315,7 @@ match sys.argv[2]:
     case "claim": ledger.claim(shard("large", 30_000), dying(many), 1.0)
     case "adopt": ledger.adopt(shard("large", 30_000), dying(many), job("job-7"), 1.0)
     case "take_in": ledger.take_in(1, dying((line.digest, good) for line in many))
-    case "declare": ledger.declare("triage", "p", ["m"], dying((line.custom_id, line.digest) for line in many))
+    case "declare": ledger.declare("triage", "p", [Target("m")], dying(DeclaredRow("", *line) for line in many))
 """
 
 
@@ -322,7 +325,7 @@ def test_a_kill_in_the_middle_of_a_write_leaves_the_earlier_state(tmp_path: Path
     with SqliteLedger(path) as ledger:
         if step == "take_in":
             in_flight(ledger, *range(30_000))
-        ledger.declare("triage", "p", ["m"], [])
+        ledger.declare("triage", "p", [Target("m")], [])
     before = picture(path)
     arguments = [sys.executable, "-c", _CRASHING, str(path), step, str(ROOT), str(HERE)]
     told = subprocess.run(arguments, capture_output=True, text=True, check=False)

@@ -10,14 +10,14 @@ from state_samples import MODEL, body, claimed, digest, in_flight
 
 from batchspec.core.errors import StateError
 from batchspec.core.inspection import AnswerStory, status_word
-from batchspec.core.ledger import RequestStatus
-from batchspec.core.model import Usage
+from batchspec.core.ledger import DeclaredRow, RequestStatus
+from batchspec.core.model import Target, Usage
 from batchspec.core.outcomes import Outcome, OutcomeKind
 from batchspec.state.inspection import Inspection
 from batchspec.state.store import SqliteLedger
 
 ENDPOINT = "/v1/chat/completions"
-PAIR = (ENDPOINT, MODEL)
+WAY = (ENDPOINT, Target(MODEL))
 
 
 @pytest.fixture
@@ -34,8 +34,9 @@ def state(tmp_path: Path) -> Path:
         in_flight(ledger, "d", shard_name="shard-flying", job_id="job-2")
         ledger.mark_deleted("job-1", 8.0, record=False)
         ledger.mark_deleted("job-1", 9.0, record=True)
-        ledger.declare("triage", "triage.batchspec.yaml", [MODEL, "other"], [("r1", body("1")), ("r2", body("2"))])
-        ledger.declare("twin", "twin.batchspec.yaml", [MODEL], [("t1", body("1"))])
+        rows = [DeclaredRow("", "r1", body("1")), DeclaredRow("", "r2", body("2"))]
+        ledger.declare("triage", "triage.batchspec.yaml", [Target(MODEL), Target("other")], rows)
+        ledger.declare("twin", "twin.batchspec.yaml", [Target(MODEL)], [DeclaredRow("", "t1", body("1"))])
     return path
 
 
@@ -97,8 +98,8 @@ def test_requests_are_counted_and_told(inspection: Inspection) -> None:
 
 def test_specs_tell_every_endpoint_and_model_that_they_may_have_been_sent_with(inspection: Inspection) -> None:
     triage, twin = inspection.specs()
-    assert (triage.name, set(triage.pairs)) == ("triage", {PAIR, (ENDPOINT, "other")})
-    assert (twin.name, set(twin.pairs)) == ("twin", {PAIR})
+    assert (triage.name, set(triage.ways)) == ("triage", {WAY, (ENDPOINT, Target("other"))})
+    assert (twin.name, set(twin.ways)) == ("twin", {WAY})
 
 
 def test_rows_are_told_as_they_were_declared(inspection: Inspection) -> None:

@@ -1,0 +1,129 @@
+"""The forms that a spec's body takes: one for each combination of its matrix, compiled, and filled in row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from batchspec.core.body import compile_body
+from batchspec.core.checking import BodyChecker
+from batchspec.core.matrix import MOST_FORMS, Combination
+from batchspec.core.model import InputRow, Target
+from batchspec.core.origin import TemplateText, holds_template
+from batchspec.core.spec import Spec
+from batchspec.core.template import Compiled, TemplateCompiler
+
+NAMES = ("row", "spec", "vars", "matrix", "replicate")
+"""What the templates of a request may read."""
+
+_ROW_ALONE = frozenset({"row"})
+_Names = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Form:
+    """One form of a spec's body: by a combination of its matrix, and by replicate where templates read that.
+
+    `targets` are what bodies of this form are sent to. `sample` is the replicate that it is of, None for any.
+    """
+
+    combination: Combination
+    targets: tuple[Target, ...]
+    sample: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells a row in this form from the same row in others; empty where there is no other."""
+        label = self.combination.label
+        return label if self.sample is None else f"{label}#{self.sample}"
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the first form of its combination."""
+        return not self.sample
+
+
+def forms_of(spec: Spec, *, by_replicate: bool) -> tuple[Form, ...]:
+    """Return the forms of a spec, in the order of its matrix; `by_replicate` where a template reads `replicate`."""
+    if not by_replicate or spec.replicates == 1:
+        return tuple(Form(combination=each, targets=spec.targets) for each in spec.combinations)
+    return tuple(
+        Form(
+            combination=each,
+            targets=tuple(Target(model, spec.revision, sample) for model in spec.models),
+            sample=sample,
+        )
+        for each in spec.combinations
+        for sample in range(spec.replicates)
+    )
+
+
+def too_many(spec: Spec, forms: Sequence[Form]) -> str | None:
+    """Return what to say of more forms than there may be."""
+    if len(forms) <= MOST_FORMS:
+        return None
+    return (
+        f"{len(spec.combinations):,} combinations by {spec.replicates:,} replicates, which templates read, are"
+        f" {len(forms):,} bodies for every row; {MOST_FORMS} are the most"
+    )
+
+
+class FormRenderer:
+    """A form, compiled. Raises TemplateProblems, TemplateError or CanonicalError where that cannot be done."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        form: Form,
+        compiler: TemplateCompiler,
+        schema: Mapping[str, object] | None,
+        custom_id: Compiled | None = None,
+    ) -> None:
+        self.form = form
+        self.custom_id = None if custom_id is None else custom_id.apart()
+        constants: _Names = {"spec": {"name": spec.name}, "vars": spec.variables, "replicate": form.sample or 0}
+        names: _Names = dict(compiler.globals) | constants
+        fixed: dict[str, object] = {}
+        self._varying: dict[str, Callable[[_Names], object]] = {}
+        for name, value in form.combination.values.items():
+            if not holds_template(value):
+                fixed[name] = value
+        names["matrix"] = constants["matrix"] = fixed
+        for name, value in form.combination.values.items():
+            if holds_template(value):
+                reads: set[str] = set()
+                filled = _value(value, compiler, reads)
+                if reads & _ROW_ALONE:
+                    self._varying[name] = filled
+                else:
+                    fixed[name] = filled(names)
+        self._fixed = fixed
+        self.names = names
+        varying = _ROW_ALONE | ({"matrix"} if self._varying else set())
+        self.body = compile_body(spec.body, compiler, constants, varying)
+        self.checker = None if schema is None else BodyChecker(schema, self.body)
+
+    def enter(self, row: InputRow) -> _Names:
+        """Return the names that templates read, for a row. Raises TemplateError where a matrix value fails."""
+        names = self.names
+        names["row"] = row.values
+        if self._varying:
+            names["matrix"] = self._fixed
+            made = {name: filled(names) for name, filled in self._varying.items()}
+            names["matrix"] = self._fixed | made
+        return names
+
+
+def _value(tree: object, compiler: TemplateCompiler, reads: set[str]) -> Callable[[_Names], object]:
+    """Compile a JSON-like value that holds templates; `reads` takes in the names that they read."""
+    if isinstance(tree, TemplateText):
+        compiled: Compiled = compiler.compile(tree)
+        reads |= compiled.reads
+        return compiled.render
+    if isinstance(tree, dict):
+        items = {key: _value(value, compiler, reads) for key, value in tree.items()}
+        return lambda names: {key: filled(names) for key, filled in items.items()}
+    if isinstance(tree, list):
+        parts = [_value(value, compiler, reads) for value in tree]
+        return lambda names: [filled(names) for filled in parts]
+    return lambda _names: tree
