@@ -8,7 +8,7 @@ from pathlib import Path
 
 from batchspec.cli.console import Console
 from batchspec.cli.wiring import Project
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.render import RenderOptions, render_spec
 from batchspec.commands.results import Output, export, write_results
 from batchspec.commands.world import World
@@ -34,7 +34,7 @@ def render_to(
     with world.new_scratch() as scratch:
         for loaded in specs:
             shared = {
-                "ledger": world.ledger if wanted.changed else None,
+                "ledger": world.ledger,
                 "scratch": scratch,
                 "progress": world.progress,
                 "stop": world.stop,

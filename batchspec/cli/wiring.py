@@ -15,7 +15,8 @@ from batchspec.cli.console import Console
 from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.options import Options
 from batchspec.cli.variables import given_variables
-from batchspec.commands.loading import LoadedSpec, SpecLoader
+from batchspec.commands.loaded import LoadedSpec
+from batchspec.commands.loading import SpecLoader
 from batchspec.commands.world import World
 from batchspec.core.errors import AccessError, InvalidInputError, LockedError
 from batchspec.core.ports import Provider
@@ -121,6 +122,7 @@ def loader(project: Project) -> SpecLoader:
         schema=packaged_schema,
         open_rows=partial(open_rows, root=project.root, stores=Stores(allowed=project.remote_inputs)),
         given=project.given,
+        all_paths=lambda: find_specs(project.root, project.root, []),
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from batchspec.commands.desired import declared_rows
-from batchspec.commands.limits import check_limits
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.limits import RunLimits
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.plan import make_plan
 from batchspec.commands.refresh import Refresh, adopt, look, refresh
 from batchspec.commands.refusals import located
@@ -78,7 +78,7 @@ def apply(
         unsent = unknown + run.given_up
         if not unsent and (run.waited is None or run.waited.ran_out):
             break
-        if not run.round(_no_question, allowed=unsent).changes:
+        if not run.round(_no_question, allowed=unsent).changes and not run.more_to_come:
             break
     if run.unknown:
         raise UnresolvedError(
@@ -98,6 +98,12 @@ class _Run:
         self._specs = specs
         self._loaded = {each.spec.name: each for each in specs}
         self._by_name = {name: each.spec for name, each in self._loaded.items()}
+        self._following = frozenset(each.spec.name for each in specs if each.upstream is not None)
+        self._followed = frozenset(each.upstream.spec.name for each in specs if each.upstream is not None)
+        self._promised = 0
+        self._limits = RunLimits(
+            self._by_name, options.max_requests, options.max_cost_usd, adds_up=bool(self._following)
+        )
         self._options = options
         self._world = world
         self._provider = provider
@@ -129,10 +135,10 @@ class _Run:
                 costing=world.costing,
             )
             self._rows_digests = {each.plan.name: each.rows_digest for each in planned}
-            check_limits(plan, self._by_name, self._options.max_requests, self._options.max_cost_usd)
+            self._limits.check(plan)
             if plan.changes and self._done.unknowable:
                 raise _unknowable(self._done.unknowable[0])
-            if allowed is not None and plan.total(Action.SUBMIT) > allowed:
+            if allowed is not None and self._exceeds(plan, allowed):
                 self._done.notes.add("the inputs have changed since the plan was approved; run `batchspec apply` again")
                 self.inputs_changed, self.unknown, self.given_up, self._stands = True, (), 0, plan
                 return plan
@@ -140,7 +146,9 @@ class _Run:
                 approve(plan)
             for each in planned:
                 if each.redeclare:
-                    self._redeclare(self._loaded[each.plan.name], scratch)
+                    self._redeclare(self._loaded[each.plan.name], scratch, whole=each.plan.whole)
+        self._promised = plan.to_come if allowed is None else self._promised - _submits(plan, self._following)
+        self._limits.spend(plan)
         self._stands = once_sent(plan)
         try:
             left_alone = frozenset(self._done.left_alone)
@@ -167,6 +175,7 @@ class _Run:
             provider=self._provider,
             timeout=None if self._deadline is None else self._deadline - self._world.clock.now(),
             done=self._done,
+            early=self._followed if self._stands.waiting else frozenset(),
         )
 
     def applied(self, plan: Plan) -> Applied:
@@ -210,9 +219,23 @@ class _Run:
         self.unknown = submitted.unknown
         self.given_up = submitted.given_up
 
-    def _redeclare(self, loaded: LoadedSpec, scratch: Scratch) -> None:
+    def _exceeds(self, plan: Plan, allowed: int) -> bool:
+        """Tell whether a later round would send what was not approved in the first.
+
+        Approved are the requests that were to be sent then, and those of the rows that waited for their answers.
+        """
+        following = _submits(plan, self._following)
+        return plan.total(Action.SUBMIT) - following > allowed or following > self._promised + allowed
+
+    @property
+    def more_to_come(self) -> bool:
+        """Whether rows still wait for answers that are in flight."""
+        return self.waited is not None and self.waited.early and self._stands.waiting > 0
+
+    def _redeclare(self, loaded: LoadedSpec, scratch: Scratch, *, whole: bool) -> None:
         spec = loaded.spec
-        self._world.ledger.declare(spec.name, spec.path, spec.targets, declared_rows(loaded, scratch))
+        rows = declared_rows(loaded, scratch)
+        self._world.ledger.declare(spec.name, spec.path, spec.targets, rows, whole=whole)
         self._redeclared = True
 
 
@@ -226,3 +249,8 @@ def _unknowable(job_id: str) -> UnresolvedError:
 
 def _answered(actions: Mapping[Action, int]) -> bool:
     return any(actions.get(action) for action in (Action.DONE, Action.FAILED, Action.HELD, Action.LOST, Action.RETRY))
+
+
+def _submits(plan: Plan, specs: frozenset[str]) -> int:
+    """Return how many requests of these specs a plan sends for the first time."""
+    return sum(variant.actions[Action.SUBMIT] for spec in plan.specs if spec.name in specs for variant in spec.variants)

@@ -6,14 +6,16 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from batchspec.commands.findings import Findings
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
+from batchspec.commands.pipeline import Answers, rows_of
 from batchspec.core.diagnostics import Diagnostic, Location, Severity
 from batchspec.core.forms import Form
 from batchspec.core.json_text import encode
 from batchspec.core.ledger import DeclaredRow
+from batchspec.core.model import Absence, BodyDigest, InputRow
 from batchspec.core.ports import Progress, Scratch
 from batchspec.core.rendering import RenderedRow
 
@@ -26,10 +28,14 @@ Stop = Callable[[], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredChunk:
-    """Consecutive rows of a spec, each in every form; `repeated` are the indices of requests that came before."""
+    """Consecutive rows of a spec, each in every form; `repeated` are the indices of requests that came before.
+
+    `absences` are of the rows that cannot be rendered yet, or ever, since they go on from an answer that is not there.
+    """
 
     rows: list[RenderedRow]
     repeated: set[int]
+    absences: Sequence[Absence] = ()
 
 
 class RowsDigest:
@@ -38,8 +44,10 @@ class RowsDigest:
     def __init__(self) -> None:
         self._state = hashlib.blake2b(digest_size=16)
 
-    def add(self, rows: Iterable[RenderedRow]) -> None:
-        """Go on with these rows."""
+    def add(self, rows: Iterable[RenderedRow], absences: Sequence[Absence] = ()) -> None:
+        """Go on with these rows, and with those of their chunk that make no request."""
+        for absence in absences:
+            self._state.update(encode(list(absence)) + b"\n")
         for row in rows:
             # A row in several forms comes once for each, in their order; which they are is not of the rows.
             self._state.update(b"%s\0%s\0%s\n" % (encode(row.custom_id), encode(row.row.values), row.digest))
@@ -49,23 +57,57 @@ class RowsDigest:
         return self._state.hexdigest()
 
 
+class RenderedChunk(NamedTuple):
+    """Consecutive requests of a spec, rendered; `absent` rows make none, each with the place before which it stands."""
+
+    rows: list[RenderedRow]
+    absent: list[tuple[int, InputRow]]
+
+
 def rendered_chunks(
-    loaded: LoadedSpec, findings: Findings, progress: Progress, stop: Stop
-) -> Iterator[list[RenderedRow]]:
-    """Yield a spec's rows, rendered, in chunks; what cannot be rendered goes to `findings`."""
-    stream = loaded.renderer.render(loaded.rows.rows(findings), findings)
+    loaded: LoadedSpec, answers: Answers | None, findings: Findings, progress: Progress, stop: Stop
+) -> Iterator[RenderedChunk]:
+    """Yield a spec's rows, rendered, in chunks; what cannot be rendered goes to `findings`.
+
+    `answers` are what a spec that goes on from another one is joined to.
+    """
     first = loaded.renderer.forms[0]
-    while rows := list(islice(stream, CHUNK)):
+    for chunk in _chunks(loaded, answers, findings):
         stop()
-        yield rows
-        progress.advance(sum(row.form is first for row in rows))
+        yield chunk
+        progress.advance(sum(row.form is first for row in chunk.rows))
+
+
+def _chunks(loaded: LoadedSpec, answers: Answers | None, findings: Findings) -> Iterator[RenderedChunk]:
+    source = rows_of(loaded, answers, findings)
+    if loaded.upstream is None:
+        stream = loaded.renderer.render(source, findings)
+        while rows := list(islice(stream, CHUNK)):
+            yield RenderedChunk(rows, [])
+        return
+    chunk = RenderedChunk([], [])
+    for row in source:
+        if row.absent is None:
+            chunk.rows.extend(loaded.renderer.render((row,), findings))
+        else:
+            chunk.absent.append((len(chunk.rows), row))
+        if len(chunk.rows) + len(chunk.absent) >= CHUNK:
+            yield chunk
+            chunk = RenderedChunk([], [])
+    if chunk.rows or chunk.absent:
+        yield chunk
 
 
 def desired_chunks(
-    loaded: LoadedSpec, scratch: Scratch, findings: Findings, progress: Progress, stop: Stop
+    loaded: LoadedSpec,
+    answers: Answers | None,
+    scratch: Scratch,
+    findings: Findings,
+    progress: Progress,
+    stop: Stop,
 ) -> Iterator[DesiredChunk]:
     """Yield what a spec declares, each chunk knowing its repeats; a custom_id given twice goes to `findings`."""
-    for rows in rendered_chunks(loaded, findings, progress, stop):
+    for rows, absent in rendered_chunks(loaded, answers, findings, progress, stop):
         repeated: set[int] = set()
         for sample, indices in _grouped(rows, lambda form: form.sample):
             # The same body is another request in another replicate, and the same one in another combination.
@@ -74,7 +116,30 @@ def desired_chunks(
             repeated.update(indices[place] for place in taken)
         for form, indices in _grouped(rows, lambda form: form):
             _add_ids(loaded, form, [(index, rows[index]) for index in indices], repeated, scratch, findings)
-        yield DesiredChunk(rows=rows, repeated=repeated)
+        if loaded.upstream is not None and loaded.renderer.names_its_ids:
+            _foresee_ids(loaded, rows, [row for _, row in absent], scratch, findings)
+        absences = [row.absent for _, row in absent if row.absent is not None]
+        yield DesiredChunk(rows=rows, repeated=repeated, absences=absences)
+
+
+def _foresee_ids(
+    loaded: LoadedSpec, rows: Sequence[RenderedRow], absent: Sequence[InputRow], scratch: Scratch, findings: Findings
+) -> None:
+    """Find custom_ids that will be given twice once the answers are there, before anything is paid for those."""
+    first = loaded.renderer.forms[0]
+    listed = [(row.custom_id, row.digest, row.row.place) for row in rows if row.form is first]
+    for row in absent:
+        custom_id = loaded.renderer.custom_id_of(row)
+        if custom_id is not None and row.absent is not None:
+            # Several answers to a row, and an id that none of them has a part in.
+            times = min(row.absent.rows, 2)
+            listed += [(custom_id, BodyDigest(b""), row.place)] * times
+    known = {(row.custom_id, row.row.place) for row in rows}
+    for at, place in scratch.add_ids(f"{loaded.spec.name} foreseen", listed).items():
+        custom_id, _, own = listed[at]
+        # Of two rows that are both there it is told anyway.
+        if (custom_id, own) not in known:
+            findings(_repeated(custom_id, own, place))
 
 
 def declared_rows(loaded: LoadedSpec, scratch: Scratch) -> Iterator[DeclaredRow]:
@@ -126,11 +191,21 @@ def drain(chunks: Iterable[object]) -> None:
 
 
 def _repeated_id(row: RenderedRow, place: str) -> Diagnostic:
+    return _repeated(row.custom_id, row.row.place, place)
+
+
+def _repeated(custom_id: str, own: str, place: str) -> Diagnostic:
+    path, _, line = own.rpartition(":")
+    of_one_row = own == place
     return Diagnostic(
         severity=Severity.ERROR,
         code="repeated-custom-id",
-        location=Location.at(row.row.path, row.row.line),
-        summary=f"the custom_id `{row.custom_id}` is taken",
-        detail=f"the row at {place} has it already; answers are told apart by it",
-        hint="use a column that is unique, or join two: custom_id: '{{ row.a }}-{{ row.b }}'",
+        location=Location.at(path, int(line)),
+        summary=f"the custom_id `{custom_id}` is taken",
+        detail="another answer to the same row has it already; answers are told apart by it"
+        if of_one_row
+        else f"the row at {place} has it already; answers are told apart by it",
+        hint="join to it what tells the answers apart: '{{ row.id }}-{{ row.other.model }}'"
+        if of_one_row
+        else "use a column that is unique, or join two: custom_id: '{{ row.a }}-{{ row.b }}'",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -11,20 +12,52 @@ from batchspec.core.pricing import total
 from batchspec.core.spec import Spec
 
 
-def check_limits(plan: Plan, specs: Mapping[str, Spec], max_requests: int | None, max_cost_usd: Decimal | None) -> None:
-    """Hold a plan to the limits of its specs, by their names, and to those given for the whole. Raises LimitError."""
-    for spec in plan.specs:
-        if spec.emptied:
-            raise LimitError(
-                f"{spec.name} declares no rows any more, where it had some",
-                why="an input that has come out empty is more often a mistake than meant",
-                hint=f"restore the input of {spec.path}, or delete the spec",
-            )
-        limits = specs[spec.name].limits
-        _check_requests(_sends(spec), limits.max_requests, spec.name, "`limits.max_requests`")
-        _check_cost(spec.variants, limits.max_cost_usd, spec.name, "`limits.max_cost_usd`")
-    _check_requests(plan.sends, max_requests, "this plan", "--max-requests")
-    _check_cost(plan.variants, max_cost_usd, "this plan", "--max-cost-usd")
+class RunLimits:
+    """The limits of a run: those of its specs, by their names, and those given for the whole.
+
+    With `adds_up`, what earlier rounds of the run have sent counts too: a chain of specs is sent stage by stage.
+    """
+
+    def __init__(
+        self,
+        specs: Mapping[str, Spec],
+        max_requests: int | None,
+        max_cost_usd: Decimal | None,
+        *,
+        adds_up: bool = False,
+    ) -> None:
+        self._specs = specs
+        self._max_requests = max_requests
+        self._max_cost_usd = max_cost_usd
+        self._adds_up = adds_up
+        self._requests: Counter[str] = Counter()
+        self._costs: dict[str, Decimal] = {}
+
+    def check(self, plan: Plan) -> None:
+        """Hold a plan to the limits. Raises LimitError."""
+        for spec in plan.specs:
+            if spec.emptied:
+                raise LimitError(
+                    f"{spec.name} declares no rows any more, where it had some",
+                    why="an input that has come out empty is more often a mistake than meant",
+                    hint=f"restore the input of {spec.path}, or delete the spec",
+                )
+            limits, before = self._specs[spec.name].limits, self._costs.get(spec.name, Decimal(0))
+            sends = self._requests[spec.name] + _sends(spec)
+            _check_requests(sends, limits.max_requests, spec.name, "`limits.max_requests`")
+            _check_cost(spec.variants, limits.max_cost_usd, spec.name, "`limits.max_cost_usd`", before)
+        _check_requests(self._requests.total() + plan.sends, self._max_requests, "this plan", "--max-requests")
+        spent = sum(self._costs.values(), Decimal(0))
+        _check_cost(plan.variants, self._max_cost_usd, "this plan", "--max-cost-usd", spent)
+
+    def spend(self, plan: Plan) -> None:
+        """Remember what a round sends."""
+        if not self._adds_up:
+            return
+        for spec in plan.specs:
+            self._requests[spec.name] += _sends(spec)
+            cost = total(variant.cost_usd for variant in spec.variants)
+            self._costs[spec.name] = self._costs.get(spec.name, Decimal(0)) + (cost or 0)
 
 
 def _sends(spec: SpecPlan) -> int:
@@ -40,14 +73,14 @@ def _check_requests(sends: int, limit: int | None, what: str, where: str) -> Non
         )
 
 
-def _check_cost(variants: Sequence[VariantPlan], limit: Decimal | None, what: str, where: str) -> None:
+def _check_cost(variants: Sequence[VariantPlan], limit: Decimal | None, what: str, where: str, before: Decimal) -> None:
     if limit is None:
         return
     unknown = next((variant for variant in variants if variant.cost_usd is None), None)
     if unknown is not None:
         raise _unknown(unknown, what, where)
     cost = total(variant.cost_usd for variant in variants)
-    if cost is not None and cost > limit:
+    if cost is not None and (cost := cost + before) > limit:
         raise LimitError(
             f"{what} would cost ${cost.normalize():f}; {where} allows ${limit.normalize():f}",
             why="nothing was sent; the cost is the most that `max_tokens` allows, or else what earlier answers suggest",

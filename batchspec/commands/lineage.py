@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from batchspec import __version__
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.sources import sha256_of
 from batchspec.commands.world import World
 from batchspec.core.errors import FileProblemError

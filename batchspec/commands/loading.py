@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from batchspec.commands.linking import linked
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.sources import RememberedFiles
 from batchspec.core.columns import Columns
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
@@ -24,25 +27,11 @@ SPEC_SCHEMA = "batchspec.schema.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedSpec:
-    """A spec that is ready to be rendered, with the rows to render it over; `columns` of its output, if it has any.
-
-    `sources` are the files that it was read from: itself, and what it includes; `inputs` those that rows are read from.
-    """
-
-    spec: Spec
-    renderer: SpecRenderer
-    rows: RowSource
-    columns: Columns | None
-    sources: RememberedFiles
-    inputs: RememberedFiles
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SpecLoader:
     """What loading needs: the project's files, its defaults, the packaged schemas by name, and the input readers.
 
-    `given` are values for variables, in place of those that the specs declare.
+    `given` are values for variables, in place of those that the specs declare. `all_paths` are those of every spec of
+    the project, for one that goes on from another.
     """
 
     files: ProjectFiles
@@ -52,6 +41,7 @@ class SpecLoader:
     schema: Callable[[str], Mapping[str, object]]
     open_rows: Callable[[Inputs, ProjectFiles], RowSource]
     given: Sequence[Given] = ()
+    all_paths: Callable[[], Sequence[str]] = tuple
 
     def load(self, paths: Sequence[str]) -> tuple[LoadedSpec, ...]:
         """Load every spec. Raises InvalidInputError with all that is wrong with any of them."""
@@ -71,8 +61,22 @@ class SpecLoader:
             findings.extend(undeclared(self.given, {name for each in loaded for name in each.spec.variables}))
         findings.extend(_repeated_names([each.spec for each in loaded]))
         findings.extend(_repeated_outputs([each.spec for each in loaded]))
+        if not has_errors(findings):
+            loaded = linked(loaded, partial(self._find, checker=checker), findings)
         _raise_if_errors(findings)
         return tuple(loaded)
+
+    def _find(self, name: str, *, checker: SchemaChecker) -> LoadedSpec | None:
+        """Return the spec of the project that has a name. Raises InvalidInputError where it is not valid."""
+        for path in self.all_paths():
+            try:
+                value = load_source(self.files.read_text(path), path).value
+            except (FileProblemError, InvalidInputError):
+                # Another spec's faults are of no account here.
+                continue
+            if isinstance(value, dict) and value.get("name") == name:
+                return self._load_one(path, checker)
+        return None
 
     def _check_defaults(self, checker: SchemaChecker) -> Iterator[Diagnostic]:
         """Hold the project's defaults to what a spec may say, and point at their place in batchspec.toml."""
@@ -116,8 +120,11 @@ class SpecLoader:
         columns = Columns(spec, files) if spec.columns else None
         constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
         inputs = RememberedFiles(self.files)
-        rows = shaped(self.open_rows(spec.inputs, inputs), spec.shape, constants)
-        return LoadedSpec(spec=spec, renderer=renderer, rows=rows, columns=columns, sources=files, inputs=inputs)
+        shape = partial(shaped, shape=spec.shape, names=constants)
+        rows = shape(self.open_rows(spec.inputs, inputs))
+        return LoadedSpec(
+            spec=spec, renderer=renderer, rows=rows, shape=shape, columns=columns, sources=files, inputs=inputs
+        )
 
 
 def _raise_if_errors(findings: Sequence[Diagnostic]) -> None:

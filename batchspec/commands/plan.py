@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from batchspec.commands.desired import DesiredChunk, RowsDigest, Stop, desired_chunks
 from batchspec.commands.findings import Findings
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.forms import Form
 from batchspec.core.ledger import Ledger, RequestStatus
@@ -60,7 +60,7 @@ def make_plan(
     planned = []
     for loaded in specs:
         planner = _SpecPlanner(loaded, ledger, scratch, begin, adopted or {}, costing)
-        for chunk in desired_chunks(loaded, scratch, findings, progress, stop):
+        for chunk in desired_chunks(loaded, ledger, scratch, findings, progress, stop):
             if not findings.errors:
                 planner.add(chunk)
         planned.append(planner.finish())
@@ -115,7 +115,7 @@ class _SpecPlanner:
         )
         self._still_declared: Counter[str] = Counter()
         self._changed = self._before.targets != frozenset(spec.targets)
-        self._rows = 0
+        self._rows = self._waiting = self._blocked = self._to_come = 0
         self._rows_digest = RowsDigest()
         self._shards: list[PendingShard] = []
         self._costing = costing
@@ -140,7 +140,10 @@ class _SpecPlanner:
 
     def add(self, chunk: DesiredChunk) -> None:
         """Decide about a chunk's requests, and put the lines that are to be sent into their shards."""
-        self._rows_digest.add(chunk.rows)
+        self._rows_digest.add(chunk.rows, chunk.absences)
+        for absence in chunk.absences:
+            self._waiting += absence.rows if absence.waits else 0
+            self._blocked += 0 if absence.waits else absence.rows
         fresh = []
         for index, row in enumerate(chunk.rows):
             self._rows += 1
@@ -273,17 +276,28 @@ class _SpecPlanner:
             path=self._spec.path,
             endpoint=self._spec.endpoint,
             variants=tuple(self._variants.values()),
-            emptied=bool(self._declared_before) and self._rows == 0,
+            emptied=bool(self._declared_before) and self._rows + self._waiting + self._blocked == 0,
+            waiting=self._waiting,
+            blocked=self._blocked,
+            to_come=self._waiting * sum(len(form.targets) for form in self._forms),
         )
         return PlannedSpec(
             plan=plan,
             shards=tuple(self._shards),
-            redeclare=self._changed or self._still_declared.total() < sum(self._declared_before.values()),
+            redeclare=self._changed
+            or (not self._absent and self._still_declared.total() < sum(self._declared_before.values())),
             rows_digest=self._rows_digest.told(),
         )
 
+    @property
+    def _absent(self) -> bool:
+        """Whether rows are missing that may have been declared under ids that only their answers tell."""
+        return self._waiting + self._blocked > 0
+
     def _count_removed(self) -> None:
         """Count what is no longer declared; what a variant declared that is itself no more counts with the first."""
+        if self._absent:
+            return
         removed = Counter(self._declared_before)
         removed.subtract(self._still_declared)
         variants = list(self._variants.values())

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from batchspec.commands.desired import rendered_chunks
 from batchspec.commands.findings import Findings
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.submit import RequestsRefusedError
 from batchspec.commands.world import World
 from batchspec.core.diagnostics import Diagnostic, Location, Severity
@@ -29,8 +29,8 @@ def located(error: RequestsRefusedError, specs: Sequence[LoadedSpec], world: Wor
 
 def _rows(loaded: LoadedSpec, wanted: Mapping[str, str], world: World) -> Iterator[RenderedRow]:
     left = set(wanted)
-    for chunk in rendered_chunks(loaded, Findings(), world.progress, world.stop):
-        for row in chunk:
+    for chunk in rendered_chunks(loaded, world.ledger, Findings(), world.progress, world.stop):
+        for row in chunk.rows:
             if row.custom_id in left:
                 left.discard(row.custom_id)
                 yield row

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from batchspec.commands.desired import Stop, desired_chunks
 from batchspec.commands.findings import Findings
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.ledger import Ledger
 from batchspec.core.lines import request_line
@@ -39,7 +39,8 @@ def render_spec(
 ) -> int:
     """Write a spec's distinct lines and return how many. Raises InvalidInputError when a row cannot be rendered.
 
-    `ledger` is what `changed` compares with; without one everything is new.
+    `ledger` is what `changed` compares with, and what a spec that goes on from another one is joined to; without one
+    everything is new.
     """
     findings = Findings()
     progress.start("rendering")
@@ -67,7 +68,7 @@ def _wanted(
     spec = loaded.spec
     identities = {target: RequestIdentity.of(spec.endpoint, target) for target in spec.targets}
     named = loaded.renderer.names_its_ids
-    for chunk in desired_chunks(loaded, scratch, findings, progress, stop):
+    for chunk in desired_chunks(loaded, ledger, scratch, findings, progress, stop):
         rows = [row for index, row in enumerate(chunk.rows) if index not in chunk.repeated]
         if options.custom_id is not None:
             # A row that names its id is shown by it, though another row's line may be sent for both.

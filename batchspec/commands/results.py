@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,12 +13,13 @@ from typing import NamedTuple
 from batchspec.commands.desired import RowsDigest, rendered_chunks
 from batchspec.commands.findings import Findings
 from batchspec.commands.lineage import HashedStream, Tally, write_manifest
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.columns import Answered
 from batchspec.core.diagnostics import Diagnostic, DiagnosticSink
 from batchspec.core.endpoints import endpoint_at
+from batchspec.core.forms import Form
 from batchspec.core.json_text import encode, parse
 from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
 from batchspec.core.manifest import combined, manifest_path
@@ -78,17 +79,24 @@ def write_results(
     rows_digest = RowsDigest()
     with closing(world.open_writer(form or spec.output_format, stream, records.names)) as writer:
         world.progress.start("results")
-        for rows in rendered_chunks(loaded, findings, world.progress, world.stop):
-            rows_digest.add(rows)
-            ways = [(row, target) for row in rows for target in row.form.targets]
-            known = _known([identities[target].digest(row.digest) for row, target in ways], world, tally)
-            chunk: list[Record] = []
-            for index, (row, target) in enumerate(ways):
-                status = known.status(index)
-                output.counts[status] += 1
-                if not failed_only or status in _WITHOUT_ANSWER:
-                    chunk.append(records.record(row, target, status, *known.take(index)))
-            writer.write(chunk)
+        for rows, absent in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
+            rows_digest.add(rows, [row.absent for _, row in absent if row.absent is not None])
+            asked = [identities[target].digest(row.digest) for row in rows for target in row.form.targets]
+            known = _known(asked, world, tally)
+            made: list[tuple[str, Record]] = []
+            missing = deque(absent)
+            index = -1
+            for place, row in enumerate(rows):
+                while missing and missing[0][0] == place:
+                    made += records.of_absent(missing.popleft()[1])
+                for target in row.form.targets:
+                    index += 1
+                    status = known.status(index)
+                    made.append((status, records.record(row, target, status, *known.take(index))))
+            for _, left in missing:
+                made += records.of_absent(left)
+            output.counts.update(status for status, _ in made)
+            writer.write(record for status, record in made if not failed_only or status in _WITHOUT_ANSWER)
         world.progress.finish()
         findings.raise_if_errors()
         writer.finish()
@@ -170,7 +178,8 @@ class _Records:
         self._sink = sink
         self._shown: tuple[InputRow | None, JsonText] = (None, JsonText())
         declared = _WHOLE if self._columns is None else self._columns.names
-        self._matrix = {form: encode(form.combination.shown) for form in loaded.renderer.forms}
+        self._forms = loaded.renderer.forms
+        self._matrix = {form: encode(form.combination.shown) for form in self._forms}
         self._with_matrix = loaded.spec.has_matrix
         self._with_replicate = loaded.spec.replicates > 1
         extra = (*(("matrix",) if self._with_matrix else ()), *(("replicate",) if self._with_replicate else ()))
@@ -196,23 +205,48 @@ class _Records:
                 self._tally.add(target.model, result, value)
         text = None if body is None else self._answer_text(value)
         usage = value.get("usage") if isinstance(value, dict) else None
-        head: list[Cell] = [row.custom_id, target.model]
-        if self._with_matrix:
-            head.append(JsonText(self._matrix[row.form]))
-        if self._with_replicate:
-            head.append(target.replicate)
+        head = self._head(row.custom_id, row.form, target)
         if self._columns is None:
             return (*head, status, self._row(row.row), text, body, cell(usage), cell(error))
-        names = {
-            "row": row.row.values,
-            "custom_id": row.custom_id,
-            "model": target.model,
-            "matrix": row.form.combination.shown,
-            "replicate": target.replicate,
-            "status": status,
-        }
+        names = {**self._names(row.row, row.form, target), "custom_id": row.custom_id, "status": status}
         answered = Answered(row.row.place, names, value, text, usage, error)
         return (*head, status, *self._columns.cells(answered, self._sink), cell(error))
+
+    def of_absent(self, row: InputRow) -> Iterator[tuple[str, Record]]:
+        """Yield the records of a row that makes no request, since what it goes on from is not there."""
+        absence = row.absent
+        assert absence is not None, "only such rows come here"
+        error = None
+        if not absence.waits:
+            what = f"its request {absence.custom_id} is {absence.status}"
+            message = f"`{absence.spec}` has no answer to go on from: {what}"
+            error = {"status_code": None, "message": message}
+        for form in self._forms:
+            for target in form.targets:
+                head = self._head(absence.custom_id, form, target)
+                if self._columns is None:
+                    yield absence.status, (*head, absence.status, self._row(row), None, None, None, cell(error))
+                    continue
+                names = {**self._names(row, form, target), "custom_id": absence.custom_id, "status": absence.status}
+                answered = Answered(row.place, names, None, None, None, error)
+                cells = self._columns.cells(answered, self._sink)
+                yield absence.status, (*head, absence.status, *cells, cell(error))
+
+    def _head(self, custom_id: str, form: Form, target: Target) -> list[Cell]:
+        head: list[Cell] = [custom_id, target.model]
+        if self._with_matrix:
+            head.append(JsonText(self._matrix[form]))
+        if self._with_replicate:
+            head.append(target.replicate)
+        return head
+
+    def _names(self, row: InputRow, form: Form, target: Target) -> dict[str, object]:
+        return {
+            "row": row.values,
+            "model": target.model,
+            "matrix": form.combination.shown,
+            "replicate": target.replicate,
+        }
 
     def _row(self, row: InputRow) -> JsonText:
         """Return the row itself, encoded once for all that is made of it."""

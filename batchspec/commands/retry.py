@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from batchspec.commands.desired import rendered_chunks
 from batchspec.commands.findings import Findings
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.refresh import refresh
 from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity
@@ -85,7 +85,7 @@ def _digests(
 ) -> Iterable[RequestDigest]:
     """Yield the requests of a spec that have ended without an answer."""
     identities = {target: RequestIdentity.of(loaded.spec.endpoint, target) for target in loaded.spec.targets}
-    for rows in rendered_chunks(loaded, findings, world.progress, world.stop):
+    for rows, _ in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
         meant = [row for row in rows if not options.custom_ids or row.custom_id in options.custom_ids]
         missing.difference_update(row.custom_id for row in meant)
         asked = [identities[target].digest(row.digest) for row in meant for target in row.form.targets]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.plan import make_plan
 from batchspec.commands.refresh import Refresh, refresh
 from batchspec.commands.results import Output, export
@@ -31,7 +31,8 @@ class Status:
     @property
     def converged(self) -> bool:
         """Whether every declared request has its end: nothing to send, nothing in flight."""
-        return not (self.plan.sends or self.plan.total(Action.IN_FLIGHT) or self.plan.total(Action.UNRESOLVED))
+        under_way = self.plan.total(Action.IN_FLIGHT) + self.plan.total(Action.UNRESOLVED) + self.plan.waiting
+        return not (self.plan.sends or under_way)
 
 
 def status(specs: Sequence[LoadedSpec], *, world: World) -> Status:

@@ -1,4 +1,4 @@
-"""Reads the key `inputs` of a spec: rows in the spec itself, files of rows, a list of files, or a query.
+"""Reads the key `inputs` of a spec: rows in the spec itself, files of rows, a list of files, a query, another spec.
 
 What the schema cannot say of it is said here; no file is opened.
 """
@@ -10,14 +10,14 @@ from typing import Protocol
 
 from batchspec.core.canonical import Pointer
 from batchspec.core.errors import FileProblemError
-from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs, SqlQuery
+from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs, SpecResults, SqlQuery
 from batchspec.core.origin import Origin, TemplateText
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.row_shape import RowShape, TypedColumn
 from batchspec.core.row_values import ColumnType
 from batchspec.core.source import SourceDocument
 
-_SOURCES = ("path", "files", "sql")
+_SOURCES = ("path", "files", "sql", "spec")
 _HOW_TO_READ = ("format", "encoding", "delimiter")
 _ONE = ("inputs",)
 
@@ -56,15 +56,17 @@ def _by_options(
 ) -> Inputs | None:
     given = [key for key in _SOURCES if key in written]
     if not given:
-        hint = "add `path:` with a file or a glob, `files:` with a glob for a row per file, or `sql:`"
+        hint = "add `path:` with a file or a glob, `files:` with a glob for a row per file, `sql:`, or `spec:`"
         report(_ONE, "missing-key", "`inputs` names no source of rows", hint=hint)
         return None
     if len(given) > 1:
         summary = f"`{given[0]}` and `{given[1]}` are both given"
         report((*_ONE, given[1]), "two-inputs", summary, hint="keep one", on_key=True)
         return None
-    if given != ["path"] and _refuse_options(written, report):
+    if _refuse_options(written, report):
         return None
+    if given == ["spec"]:
+        return _results(document, written)
     if given == ["sql"]:
         return SqlQuery(sql=str(written["sql"]), place=_place_of_value(document, (*_ONE, "sql")))
     return _files(document, files, report, (*_ONE, given[0]), written)
@@ -85,6 +87,12 @@ def read_shape(document: SourceDocument, origin: Callable[[Pointer], Origin]) ->
             for name, kind in columns.items()
         ),
     )
+
+
+def _as_a_word(name: str) -> str:
+    """Return a spec's name as templates can write it after a dot."""
+    word = name.replace("-", "_").replace(".", "_")
+    return f"_{word}" if word[0].isdigit() else word
 
 
 def _braced(expression: str) -> str:
@@ -108,12 +116,22 @@ def _inline(document: SourceDocument, index: int, row: object) -> InputRow:
 
 
 def _refuse_options(written: Mapping[str, object], report: Report) -> bool:
-    unfit = [key for key in _HOW_TO_READ if key in written]
+    unfit = [key for key in _HOW_TO_READ if key in written and "path" not in written]
     for key in unfit:
         hint = "remove it; `path` reads files of rows"
         summary = f"`{key}` says how to read rows, and here no file of rows is read"
         report((*_ONE, key), "option", summary, hint=hint, on_key=True)
+    if "as" in written and "spec" not in written:
+        hint = "remove it; it names the column of another spec's answers"
+        report((*_ONE, "as"), "option", "`as` goes with `spec`", hint=hint, on_key=True)
+        return True
     return bool(unfit)
+
+
+def _results(document: SourceDocument, written: Mapping[str, object]) -> SpecResults:
+    name = str(written["spec"])
+    alias = _text(written.get("as")) or _as_a_word(name)
+    return SpecResults(spec=name, alias=alias, place=_place_of_value(document, (*_ONE, "spec")))
 
 
 def _files(

@@ -279,8 +279,10 @@ class Ledger(Protocol):
         """Return the targets with which this spec was last applied."""
         ...
 
-    def declare(self, spec: str, path: str, targets: Sequence[Target], rows: Iterable[DeclaredRow]) -> None:
-        """Record that a spec declares these rows and no others."""
+    def declare(
+        self, spec: str, path: str, targets: Sequence[Target], rows: Iterable[DeclaredRow], *, whole: bool = True
+    ) -> None:
+        """Record that a spec declares these rows and, where they are the `whole`, no others."""
         ...
 
     def usage(self, specs: Sequence[str], whole: Collection[str] = ()) -> Sequence[SpecUsage]:

@@ -46,12 +46,34 @@ class Target(NamedTuple):
     replicate: int = 0
 
 
+class Absence(NamedTuple):
+    """Why a row that another spec's answer is to be joined to has none.
+
+    `spec` is the other spec, and `custom_id` and `status` are those of its request, "pending" where it may still be
+    answered. `rows` is how many rows will come of it then.
+    """
+
+    spec: str
+    custom_id: str
+    status: str
+    rows: int = 1
+
+    @property
+    def waits(self) -> bool:
+        """Whether the answer may still come by itself."""
+        return self.status == "pending"
+
+
 class InputRow(NamedTuple):
-    """One row of input: its columns, and the file and line (from 1) where it begins."""
+    """One row of input: its columns, and the file and line (from 1) where it begins.
+
+    A row with an `absent` makes no request: what it is to be joined to is not there.
+    """
 
     values: Mapping[str, object]
     path: str
     line: int
+    absent: Absence | None = None
 
     @property
     def place(self) -> str:
@@ -195,4 +217,16 @@ class SqlQuery:
     place: tuple[str, int, int]
 
 
-Inputs = InlineRows | InputFiles | FileList | SqlQuery
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecResults:
+    """The rows of another spec of the project, each with what was answered to it, as a column named `alias`.
+
+    `place` is where the spec names it.
+    """
+
+    spec: str
+    alias: str
+    place: tuple[str, int, int]
+
+
+Inputs = InlineRows | InputFiles | FileList | SqlQuery | SpecResults

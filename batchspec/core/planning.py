@@ -127,13 +127,25 @@ class PendingShard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecPlan:
-    """The plan of one spec, a variant for each combination of its matrix with each model."""
+    """The plan of one spec, a variant for each combination of its matrix with each model.
+
+    Of a spec that goes on from another's answers, `waiting` rows have theirs still to come, and `blocked` ones will not
+    have it by itself; `to_come` is how many requests the waiting rows are going to make.
+    """
 
     name: str
     path: str
     endpoint: str
     variants: tuple[VariantPlan, ...]
     emptied: bool = False
+    waiting: int = 0
+    blocked: int = 0
+    to_come: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row that there may be was there."""
+        return not (self.waiting or self.blocked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +177,21 @@ class Plan:
     def failed(self) -> int:
         """Requests that have ended without an answer, and not by a cancel."""
         return self.total(Action.FAILED) + self.total(Action.LOST)
+
+    @property
+    def waiting(self) -> int:
+        """Rows whose answers to go on from are still to come."""
+        return sum(spec.waiting for spec in self.specs)
+
+    @property
+    def blocked(self) -> int:
+        """Rows that have no answer to go on from, and will not get one by themselves."""
+        return sum(spec.blocked for spec in self.specs)
+
+    @property
+    def to_come(self) -> int:
+        """Requests that the waiting rows are going to make."""
+        return sum(spec.to_come for spec in self.specs)
 
     @property
     def jobs(self) -> int:

@@ -137,6 +137,16 @@ class SpecRenderer:
                     for found in fresh:
                         sink(found)
 
+    def custom_id_of(self, row: InputRow) -> str | None:
+        """Return the custom_id of a row whose answer to go on from is not there; None where it depends on that."""
+        form = self._forms[0]
+        if form.custom_id is None:
+            return None
+        try:
+            return self._id(form.custom_id, form.enter(row), row)
+        except TemplateError:
+            return None
+
     def _render_row(self, form: FormRenderer, row: InputRow, sink: DiagnosticSink) -> RenderedRow:
         try:
             names = form.enter(row)

@@ -98,6 +98,9 @@ class _Condition:
         """Yield the rows for which it holds; one for which it fails is reported."""
         names, render = self._names, self._compiled.render
         for row in rows:
+            if row.absent is not None:
+                yield row
+                continue
             names["row"] = row.values
             try:
                 wanted = render(names)
@@ -121,6 +124,9 @@ class _Columns:
         """Yield the rows whose columns are of their types; each that is not is reported."""
         readers = [(column.name, READERS[column.type], column.type) for column in self._columns]
         for row in rows:
+            if row.absent is not None:
+                yield row
+                continue
             values = dict(row.values)
             if self._unseen:
                 self._see(values)
@@ -134,7 +140,7 @@ class _Columns:
                         good = False
                         self._report(row, name, value, kind)
             if good:
-                yield InputRow(values, row.path, row.line)
+                yield row._replace(values=values)
 
     def report_unseen(self) -> None:
         """Report the columns that no row had, if there was any row."""

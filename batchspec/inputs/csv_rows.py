@@ -110,7 +110,7 @@ class _Table:
             try:
                 for cells in records:
                     if len(cells) == width:
-                        yield new(InputRow, (dict(zip(header, cells)), path, line))  # noqa: B905 - equal, and slower
+                        yield new(InputRow, (dict(zip(header, cells)), path, line, None))  # noqa: B905 - equal, and slower
                     elif len(cells) > 1 or (cells and cells[0].strip()):
                         self._report_ragged(line, cells, header)
                     line = records.line_num + 1

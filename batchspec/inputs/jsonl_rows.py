@@ -26,7 +26,7 @@ def read_jsonl(file: RowFile, findings: FileFindings) -> Iterator[InputRow]:
                     pass
                 continue
             try:
-                yield new(InputRow, (parse_row(data), path, number))
+                yield new(InputRow, (parse_row(data), path, number, None))
             except RowError as error:
                 if not data.isspace() and data:
                     _report(findings, error, number, data)

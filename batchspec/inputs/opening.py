@@ -14,7 +14,7 @@ from typing import cast
 
 from batchspec.core.diagnostics import DiagnosticSink, did_you_mean
 from batchspec.core.errors import FileProblemError
-from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs, SqlQuery
+from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs, SpecResults, SqlQuery
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.inputs.extras import DUCKDB, PARQUET, ZSTD, load_extra
 from batchspec.inputs.file_list import ListedFiles
@@ -61,6 +61,8 @@ def open_rows(inputs: Inputs, files: ProjectFiles, root: Path | None = None, sto
         listed = tuple(matching_paths(inputs.pattern, files, findings))
         findings.raise_if_any()
         return ListedFiles(files=files, paths=listed, spec=inputs.place[0])
+    if isinstance(inputs, SpecResults):
+        return SpecRows(())
     if isinstance(inputs, SqlQuery):
         return _query_rows(inputs, files, root, findings)
     opening = _Opening(inputs, findings)

@@ -44,7 +44,7 @@ def _rows(stream: Any, path: str, findings: FileFindings) -> Iterator[InputRow]:
         for batch in table.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
             columns = _columns(batch, readers, number, findings)
             for offset, cells in enumerate(zip(*columns, strict=True), 1):
-                yield new(InputRow, (dict(zip(readers, cells)), path, number + offset))  # noqa: B905 - as fast as can be
+                yield new(InputRow, (dict(zip(readers, cells)), path, number + offset, None))  # noqa: B905 - as fast as can be
             number += batch.num_rows
 
 

@@ -40,6 +40,8 @@ def _specs(plan: Plan) -> list[Document]:
             "path": spec.path,
             "endpoint": spec.endpoint,
             "variants": [_variant(variant) for variant in spec.variants],
+            "waiting": spec.waiting,
+            "blocked": spec.blocked,
         }
         for spec in plan.specs
     ]
@@ -68,6 +70,8 @@ def _summary(plan: Plan) -> Document:
         **{action.value: plan.total(action) for action in Action},
         "adopt": sum(variant.adopted for variant in plan.variants),
         "removed": sum(variant.removed for variant in plan.variants),
+        "waiting": plan.waiting,
+        "blocked": plan.blocked,
         "jobs": plan.jobs,
         "bytes": plan.bytes,
         "cost_usd": usd(plan.cost_usd),

@@ -43,7 +43,14 @@ def plan_text(plan: Plan, style: Style, relative: Relative) -> str:
 
 def _spec_text(spec: SpecPlan, style: Style, relative: Relative) -> str:
     head = f"{style(safe(spec.name), 'bold')}  {style(f'{relative(spec.path)}  {spec.endpoint}', 'dim')}"
-    return "\n".join([head, *(line for variant in spec.variants for line in _variant_lines(variant, style))])
+    lines = [line for variant in spec.variants for line in _variant_lines(variant, style)]
+    if spec.waiting:
+        why = "rows, for answers to go on from"
+        lines.append(f"    {style('. waiting    ', 'dim')}{spec.waiting:>11,}   {style(why, 'dim')}")
+    if spec.blocked:
+        why = "rows, without an answer to go on from: failed, held or lost there"
+        lines.append(f"    {style('! blocked    ', 'red')}{spec.blocked:>11,}   {style(why, 'dim')}")
+    return "\n".join([head, *lines])
 
 
 def _variant_lines(variant: VariantPlan, style: Style) -> list[str]:
@@ -77,12 +84,14 @@ def _plan_summary(plan: Plan, style: Style) -> str:
     asof = "" if plan.refreshed else style(" (from recorded state; the provider was not asked)", "dim")
     if not plan.changes:
         waiting = plan.total(Action.IN_FLIGHT) + plan.total(Action.UNRESOLVED)
-        if waiting:
-            return f"{style('Nothing to send', 'bold')}: {plural(waiting, 'request')} still in flight.{asof}"
+        if waiting or plan.waiting:
+            left = f"{plural(waiting, 'request')} still in flight{_still_waiting(plan)}"
+            return f"{style('Nothing to send', 'bold')}: {left}.{asof}"
         return f"{style('Nothing to send', 'bold')}: every request has its answer.{asof}"
+    later = f", then up to {plan.to_come:,} as answers come" if plan.to_come else ""
     total = f"{plural(plan.sends, 'request')} to send in {plural(plan.jobs, 'job')} ({size(plan.bytes)})"
     cost = plan_cost(plan)
-    return f"{style('Plan', 'bold')}: {total}{f' {cost}' if cost else ''}.{asof}"
+    return f"{style('Plan', 'bold')}: {total}{f' {cost}' if cost else ''}{later}.{asof}"
 
 
 def status_text(status: Status, style: Style, relative: Relative) -> str:
@@ -172,12 +181,20 @@ def _status_summary(status: Status, style: Style) -> str:
     waiting = status.plan.total(Action.IN_FLIGHT) + status.plan.total(Action.UNRESOLVED)
     return (
         f"{style('Not converged', 'bold')}: {plural(waiting, 'request')} in flight,"
-        f" {plural(status.plan.sends, 'request')} not sent. {_next(status)}"
+        f" {plural(status.plan.sends, 'request')} not sent{_still_waiting(status.plan)}. {_next(status)}"
     )
 
 
+def _still_waiting(plan: Plan) -> str:
+    return f", {plural(plan.waiting, 'row')} waiting for answers of another spec" if plan.waiting else ""
+
+
 def _next(status: Status) -> str:
-    return "`batchspec apply` sends them." if status.plan.sends else "`batchspec wait` waits for them."
+    if status.plan.sends:
+        return "`batchspec apply` sends them."
+    if status.plan.waiting:
+        return "`batchspec apply --wait` carries on to the end."
+    return "`batchspec wait` waits for them."
 
 
 def applied_text(applied: Applied, style: Style, relative: Relative) -> str:

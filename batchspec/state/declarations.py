@@ -36,8 +36,13 @@ class Declarations(Tables):
         row = self._row("SELECT models FROM spec WHERE name = ?", [spec])
         return frozenset() if row is None else frozenset(read_targets(row[0]))
 
-    def declare(self, spec: str, path: str, targets: Sequence[Target], rows: Iterable[DeclaredRow]) -> None:
-        """Record that a spec declares these rows and no others; only what differs is written."""
+    def declare(
+        self, spec: str, path: str, targets: Sequence[Target], rows: Iterable[DeclaredRow], *, whole: bool = True
+    ) -> None:
+        """Record that a spec declares these rows and, where they are the `whole`, no others.
+
+        Only what differs is written.
+        """
         connection = self._database.conn
         with transaction(self._database):
             connection.execute(
@@ -52,11 +57,12 @@ class Declarations(Tables):
                 [spec, path, write_targets(targets)],
             )
             spec_id = self._spec_id(spec)
-            connection.execute(
-                "DELETE FROM declared WHERE spec_id = ? AND NOT EXISTS (SELECT 1 FROM wanted"
-                " WHERE wanted.form = declared.form AND wanted.custom_id = declared.custom_id)",
-                [spec_id],
-            )
+            if whole:
+                connection.execute(
+                    "DELETE FROM declared WHERE spec_id = ? AND NOT EXISTS (SELECT 1 FROM wanted"
+                    " WHERE wanted.form = declared.form AND wanted.custom_id = declared.custom_id)",
+                    [spec_id],
+                )
             connection.execute(
                 "INSERT OR REPLACE INTO declared SELECT ?1, wanted.form, wanted.custom_id, wanted.body FROM wanted"
                 " LEFT JOIN declared ON declared.spec_id = ?1 AND declared.form = wanted.form"

@@ -15,7 +15,11 @@ from driving import Project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDERS = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
-TABLES = {"columns-csv": "results/triage.csv", "compare-prompts": "results/compare-prompts.csv"}
+TABLES = {
+    "columns-csv": "results/triage.csv",
+    "compare-prompts": "results/compare-prompts.csv",
+    "pipeline": "results/judge.csv",
+}
 
 
 _EXTRAS = {"batchspec[duckdb]": "duckdb"}
@@ -140,3 +144,15 @@ def test_an_edit_of_an_included_part_changes_every_request_that_holds_it(tmp_pat
     plan = project.run("plan", "--provider", "emulator", "--json").document
     assert plan["summary"]["submit"] == sent
     assert plan["specs"][0]["variants"][0]["reasons"] == [{"reason": "body changed", "count": sent}]
+
+
+def test_the_pipelines_readme_shows_the_plan_after_one_edited_row(tmp_path: Path) -> None:
+    project = copy_of("pipeline", tmp_path / "pipeline")
+    project.environ["BATCHSPEC_PROVIDER"] = "emulator"
+    assert project.run("apply", "--yes", "--wait").code == 0
+    table = (project.root / "data/invoices.csv").read_text(encoding="utf-8")
+    project.write("data/invoices.csv", table.replace("0042.pdf", "0042-rescanned.pdf"))
+    text = (EXAMPLES / "pipeline" / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^```text\n(.+?)^```$", text, re.MULTILINE | re.DOTALL) == [project.run("plan").out]
+    told = project.run("apply", "--yes", "--wait", "--json").document
+    assert told["sent"]["requests"] == 5

@@ -16,7 +16,7 @@ import pytest
 from exploring import Choices
 from service import Bounds, Provider, Service
 
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.refresh import adopt, look, refresh
 from batchspec.commands.submit import submit
 from batchspec.commands.world import World

@@ -18,7 +18,8 @@ from service import LATE, Bounds, Service
 from batchspec.commands import refresh as refreshing
 from batchspec.commands import submit as submitting
 from batchspec.commands.adopt import Adoption
-from batchspec.commands.loading import LoadedSpec, SpecLoader
+from batchspec.commands.loaded import LoadedSpec
+from batchspec.commands.loading import SpecLoader
 from batchspec.core import protocol
 from batchspec.core.ledger import RequestStatus
 from batchspec.core.protocol import Adopt, Release, Resolution

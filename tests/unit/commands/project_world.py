@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from batchspec.commands.loading import LoadedSpec, SpecLoader
+from batchspec.commands.loaded import LoadedSpec
+from batchspec.commands.loading import SpecLoader
 from batchspec.commands.world import World
 from batchspec.core.ports import Progress, Provider
 from batchspec.emulator.faults import Faults

@@ -14,7 +14,7 @@ from project_world import MODEL, Machine, NewService, Service, chat_spec, servic
 from batchspec.commands.apply import ApplyOptions, apply
 from batchspec.commands.desired import RowsDigest, rendered_chunks
 from batchspec.commands.findings import Findings
-from batchspec.commands.loading import LoadedSpec
+from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.plan import make_plan
 from batchspec.commands.refresh import refresh
 from batchspec.commands.render import RenderOptions, render_spec
@@ -157,8 +157,8 @@ def test_a_row_that_cannot_be_rendered_stops_the_results(machine: Machine) -> No
 
 def rows_of(loaded: LoadedSpec) -> str:
     rows = RowsDigest()
-    for chunk in rendered_chunks(loaded, Findings(), silent(), lambda: None):
-        rows.add(chunk)
+    for chunk in rendered_chunks(loaded, None, Findings(), silent(), lambda: None):
+        rows.add(chunk.rows)
     return rows.told()
 
 

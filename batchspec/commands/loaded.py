@@ -1,0 +1,31 @@
+"""A spec as commands work with it: built, compiled, and with its rows at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batchspec.commands.sources import RememberedFiles
+from batchspec.core.columns import Columns
+from batchspec.core.ports import RowSource
+from batchspec.core.rendering import SpecRenderer
+from batchspec.core.spec import Spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSpec:
+    """A spec that is ready to be rendered, with the rows to render it over; `columns` of its output, if it has any.
+
+    `sources` are the files that it was read from: itself, and what it includes; `inputs` those that rows are read from.
+    Of a spec that goes on from another one, `upstream` is that one, and `rows` has none: they are joined to its
+    answers, and `shape` then says which of them count.
+    """
+
+    spec: Spec
+    renderer: SpecRenderer
+    rows: RowSource
+    shape: Callable[[RowSource], RowSource]
+    columns: Columns | None
+    sources: RememberedFiles
+    inputs: RememberedFiles
+    upstream: LoadedSpec | None = None
