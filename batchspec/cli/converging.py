@@ -18,6 +18,7 @@ from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 if TYPE_CHECKING:
+    from batchspec.commands.apply import Applied
     from batchspec.core.planning import Plan
 
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 @click.option("--no-refresh", is_flag=True, help="Plan from recorded state alone; needs no key.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to send.")
 @click.option("--markdown", is_flag=True, help="Write the plan as Markdown, for a comment on a pull request.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan, for `apply FILE` to send just that."
+)
 @costed
 @shared
 @click.pass_obj
@@ -38,6 +42,7 @@ def plan(
     no_refresh: bool,
     detailed_exitcode: bool,
     markdown: bool,
+    out: Path | None,
     prices_file: Path | None,
     exact_tokens: bool,
     **own: Any,
@@ -46,8 +51,10 @@ def plan(
 
     \b
     batchspec plan specs/ --detailed-exitcode
+    batchspec plan --out review.plan && batchspec apply review.plan
     """
     from batchspec.cli import wiring
+    from batchspec.cli.saving import Saving
     from batchspec.commands.status import status as stand
     from batchspec.report.documents import plan_document
     from batchspec.report.markdown import plan_markdown
@@ -59,17 +66,22 @@ def plan(
     console = run.console
     specs = wiring.load(project)
     prices = load_prices(prices_file)
-    with wiring.open_world(
-        project,
-        options,
-        console,
-        run.interrupts,
-        command="plan",
-        writes=False,
-        needs_provider=False,
-        refreshes=not no_refresh,
-    ) as world:
-        found = stand(specs, world=metered(world, prices, options.provider, exact=exact_tokens))
+    with (
+        Saving(out) as saving,
+        wiring.open_world(
+            project,
+            options,
+            console,
+            run.interrupts,
+            command="plan",
+            writes=False,
+            needs_provider=False,
+            refreshes=not no_refresh,
+        ) as world,
+    ):
+        metering = metered(world, prices, options.provider, exact=exact_tokens)
+        found = stand(specs, world=metering, book=saving.book)
+        saving.save(found, specs, project, options, world, console)
     if as_json:
         console.document(plan_document(found.plan))
     elif markdown:
@@ -81,7 +93,7 @@ def plan(
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@PATHS
 @click.option("--yes", "-y", is_flag=True, help="Send without asking.")
 @click.option(
     "--wait",
@@ -115,15 +127,16 @@ def apply(
 
     Running it again is always safe: what was sent is never sent twice.
 
+    Given the FILE of `plan --out` in place of PATHS, it sends what that holds, without asking; or nothing, with exit
+    code 7, where that is not what there is to send any more.
+
     \b
     batchspec apply --wait
+    batchspec apply review.plan --wait
     """
-    from batchspec.cli import wiring
-    from batchspec.cli.rendering import show_warnings
+    from batchspec.cli import saving, wiring
     from batchspec.commands.apply import ApplyOptions
     from batchspec.commands.apply import apply as converge
-    from batchspec.report.documents import applied_document
-    from batchspec.report.text import applied_text
 
     options = run.options(own, as_json=as_json)
     console = run.console
@@ -131,24 +144,35 @@ def apply(
     if wait and seconds is None:
         # `--wait specs/` means a wait without an end, and a path.
         paths = (Path(wait), *paths)
-    project = wiring.open_project(paths, options, console.environ)
-    console.root = project.root
-    specs = wiring.load(project)
-    prices = load_prices(prices_file)
     wanted = ApplyOptions(
         wait=wait is not None, wait_seconds=seconds, max_requests=max_requests, max_cost_usd=max_cost_usd
     )
-    with wiring.open_world(
-        project, options, console, run.interrupts, command="apply", writes=True, needs_provider=True
-    ) as world:
-        applied = converge(
-            specs,
-            wanted,
-            world=metered(world, prices, options.provider, exact=exact_tokens),
-            provider=wiring.require(world),
-            approve=_approver(console, yes=yes),
-        )
-    if as_json:
+    prices = load_prices(prices_file)
+    with saving.opened(run, paths, options) as (project, options, saved):
+        specs = wiring.load(project)
+        with wiring.open_world(
+            project, options, console, run.interrupts, command="apply", writes=True, needs_provider=True
+        ) as world:
+            if saved is not None:
+                saving.hold_to(saved, paths[0], specs, world, console.environ)
+            applied = converge(
+                specs,
+                wanted,
+                world=metered(world, prices, options.provider, exact=exact_tokens),
+                provider=wiring.require(world),
+                approve=_approver(console, yes=yes or saved is not None),
+                saved=saved,
+            )
+    return _show(applied, console)
+
+
+def _show(applied: Applied, console: Console) -> int:
+    """Show what an apply has done, and return the code that it ends with."""
+    from batchspec.cli.rendering import show_warnings
+    from batchspec.report.documents import applied_document
+    from batchspec.report.text import applied_text
+
+    if console.json:
         console.document(applied_document(applied))
     else:
         console.out(applied_text(applied, console.out_style(), console.relative))

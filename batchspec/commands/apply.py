@@ -13,6 +13,7 @@ from batchspec.commands.plan import make_plan
 from batchspec.commands.refresh import Refresh, adopt, look, refresh
 from batchspec.commands.refusals import located
 from batchspec.commands.results import Output, check_formats, export, is_current
+from batchspec.commands.saved_plans import SavedRun
 from batchspec.commands.status import Status, spent_on
 from batchspec.commands.submit import RequestsRefusedError, Submitted, submit
 from batchspec.commands.wait import Waited, wait_for
@@ -56,15 +57,17 @@ def apply(
     world: World,
     provider: Provider,
     approve: Callable[[Plan], None],
+    saved: SavedRun | None = None,
 ) -> Applied:
-    """Make the declared requests converge to results.
+    """Make the declared requests converge to results; those of a saved plan alone, where one is applied.
 
     `approve` is shown the plan before anything is sent, and raises NotApprovedError to decline. What fails in a way
     that may pass, and what is found unsent after its settle time, is sent again under the same approval; anything
-    that is new by then is left to the next run. Raises LimitError before anything is sent.
+    that is new by then is left to the next run. Raises LimitError, and StaleError of a saved plan, before anything is
+    sent.
     """
     check_formats(specs, world)
-    run = _Run(specs, options, world, provider)
+    run = _Run(specs, options, world, provider, saved)
     first = run.round(approve, allowed=None)
     resends = given_up = 0
     while not run.inputs_changed and given_up < _MOST_GIVEN_UP:
@@ -86,7 +89,9 @@ def apply(
             why="no answer came to their creation, and no job of theirs is to be seen",
             hint="run the same command again; nothing is sent twice",
         )
-    return run.applied(first)
+    applied = run.applied(first)
+    run.finish()
+    return applied
 
 
 def _no_question(plan: Plan) -> None:
@@ -94,8 +99,16 @@ def _no_question(plan: Plan) -> None:
 
 
 class _Run:
-    def __init__(self, specs: Sequence[LoadedSpec], options: ApplyOptions, world: World, provider: Provider) -> None:
+    def __init__(
+        self,
+        specs: Sequence[LoadedSpec],
+        options: ApplyOptions,
+        world: World,
+        provider: Provider,
+        saved: SavedRun | None,
+    ) -> None:
         self._specs = specs
+        self._saved = saved
         self._loaded = {each.spec.name: each for each in specs}
         self._by_name = {name: each.spec for name, each in self._loaded.items()}
         self._following = frozenset(each.spec.name for each in specs if each.upstream is not None)
@@ -133,8 +146,11 @@ class _Run:
                 adopted=self._done.adopted,
                 refreshed=True,
                 costing=world.costing,
+                book=None if self._saved is None else self._saved.book(),
             )
             self._rows_digests = {each.plan.name: each.rows_digest for each in planned}
+            if self._saved is not None and allowed is None:
+                self._saved.check(self._specs, world.ledger)
             self._limits.check(plan)
             if plan.changes and self._done.unknowable:
                 raise _unknowable(self._done.unknowable[0])
@@ -144,6 +160,8 @@ class _Run:
                 return plan
             if plan.changes:
                 approve(plan)
+            if self._saved is not None:
+                world.ledger.begin_plan(self._saved.id, world.clock.now())
             for each in planned:
                 if each.redeclare:
                     self._redeclare(self._loaded[each.plan.name], scratch, whole=each.plan.whole)
@@ -152,12 +170,18 @@ class _Run:
         self._stands = once_sent(plan)
         try:
             left_alone = frozenset(self._done.left_alone)
-            self._record(submit(plan.shards, self._loaded, world=world, provider=self._provider, left_alone=left_alone))
+            shards = plan.shards if self._saved is None else self._saved.marked(plan.shards)
+            self._record(submit(shards, self._loaded, world=world, provider=self._provider, left_alone=left_alone))
         except RequestsRefusedError as error:
             raise located(error, self._specs, world) from None
         if plan.changes and not self._options.wait:
             self._sweep()
         return plan
+
+    def finish(self) -> None:
+        """Record that all that a saved plan holds was sent; one that was left off may be applied once more."""
+        if self._saved is not None and not self.inputs_changed and not self.given_up:
+            self._world.ledger.finish_plan(self._saved.id, self._world.clock.now())
 
     def _sweep(self) -> None:
         """See at once whether another machine has sent the same in the same moment; a wait begins with that anyway."""
@@ -188,6 +212,9 @@ class _Run:
             or self._redeclared
             or not is_current(each, self._rows_digests[each.spec.name], world)
         ]
+        if self._stands.left:
+            left = f"not in the saved plan, and to be sent by another: {self._stands.left:,}; see `batchspec plan`"
+            self._done.notes.add(left)
         jobs = world.ledger.jobs_of(list(self._by_name))
         spent = spent_on(self._specs, world)
         status = Status(plan=self._stands, jobs=tuple(jobs), notes=tuple(self._done.notes.lines), spent=spent)
@@ -222,8 +249,11 @@ class _Run:
     def _exceeds(self, plan: Plan, allowed: int) -> bool:
         """Tell whether a later round would send what was not approved in the first.
 
-        Approved are the requests that were to be sent then, and those of the rows that waited for their answers.
+        Approved are the requests that were to be sent then, and those of the rows that waited for their answers; of a
+        saved plan, what it holds.
         """
+        if self._saved is not None and self._saved.has_others():
+            return True
         following = _submits(plan, self._following)
         return plan.total(Action.SUBMIT) - following > allowed or following > self._promised + allowed
 

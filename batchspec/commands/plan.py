@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from batchspec.commands.findings import Findings
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.forms import Form
-from batchspec.core.ledger import Ledger, RequestStatus
+from batchspec.core.ledger import Ledger, Recorded, RequestStatus
 from batchspec.core.lines import request_line
 from batchspec.core.matrix import variant_mark
 from batchspec.core.metering import Costing, Meter
@@ -20,6 +20,7 @@ from batchspec.core.model import BodyDigest, RequestDigest, Target
 from batchspec.core.planning import Action, Before, PendingShard, Plan, SpecPlan, VariantPlan, decide, reason
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
 from batchspec.core.rendering import RenderedRow
+from batchspec.core.saved_plan import Batch, PlanBook, variant_key
 from batchspec.core.sharding import CountingWriter, CutShard, ShardCutter, goes_inline, inline_limits
 from batchspec.core.spec import Submit
 
@@ -48,10 +49,11 @@ def make_plan(
     adopted: Adopted | None = None,
     refreshed: bool = False,
     costing: Costing | None = None,
+    book: PlanBook | None = None,
 ) -> tuple[Plan, tuple[PlannedSpec, ...]]:
     """Plan every spec in one pass over its rows; `begin` starts a file for what is to be sent.
 
-    With `costing` the plan also tells what sending comes to.
+    With `costing` the plan also tells what sending comes to. A `book` takes note of each request that is to be sent.
 
     Raises InvalidInputError, with every finding, when a row of any spec cannot be rendered.
     """
@@ -59,7 +61,7 @@ def make_plan(
     progress.start("rendering")
     planned = []
     for loaded in specs:
-        planner = _SpecPlanner(loaded, ledger, scratch, begin, adopted or {}, costing)
+        planner = _SpecPlanner(loaded, ledger, scratch, begin, adopted or {}, costing, book)
         for chunk in desired_chunks(loaded, ledger, scratch, findings, progress, stop):
             if not findings.errors:
                 planner.add(chunk)
@@ -84,7 +86,18 @@ class _Request(NamedTuple):
     place: int
     way: _Way
     action: Action
-    asked: bool
+    digest: RequestDigest
+    known: Recorded | None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a user has asked to send it again."""
+        return self.known is not None and self.known.status is RequestStatus.ASKED
+
+    @property
+    def tries(self) -> int:
+        """How often it was sent before."""
+        return 0 if self.known is None else self.known.attempts
 
 
 class _SpecPlanner:
@@ -96,6 +109,7 @@ class _SpecPlanner:
         begin: Callable[[], SpoolWriter],
         adopted: Adopted,
         costing: Costing | None,
+        book: PlanBook | None,
     ) -> None:
         spec = loaded.spec
         self._spec = spec
@@ -119,6 +133,8 @@ class _SpecPlanner:
         self._rows_digest = RowsDigest()
         self._shards: list[PendingShard] = []
         self._costing = costing
+        self._book = book
+        self._goes_on = loaded.upstream is not None
         self._meters: dict[str, Meter] = {}
         self._cutters: dict[Form, ShardCutter[Target]] = {}
 
@@ -166,39 +182,52 @@ class _SpecPlanner:
         digests = [way.digest(rows[index].digest) for index, way in ways]
         recorded = self._ledger.recorded(digests)
         actions = [decide(recorded.get(digest), self._spec.max_attempts) for digest in digests]
-        free = self._scratch.reserve(_to_send(digests, actions))
+        left = self._left(digests, actions)
+        free = self._scratch.reserve([digest for digest in _to_send(digests, actions) if digest not in left])
         sending = []
         for (index, way), digest, action in zip(ways, digests, actions, strict=True):
             if not action.sends:
                 way.variant.actions[action] += 1
+            elif digest in left:
+                way.variant.left += 1
             elif digest not in free:
                 # Another spec of this run sends the very same request.
                 way.variant.actions[Action.IN_FLIGHT] += 1
             else:
                 way.variant.actions[action] += 1
-                known = recorded.get(digest)
-                asked = known is not None and known.status is RequestStatus.ASKED
-                sending.append(_Request(index, way, action, asked))
+                sending.append(_Request(index, way, action, digest, recorded.get(digest)))
         return sending
+
+    def _left(self, digests: Sequence[RequestDigest], actions: Sequence[Action]) -> Collection[RequestDigest]:
+        """Return what is to be sent, but not by the saved plan that is applied: what has come up since it was made."""
+        if self._book is None:
+            return ()
+        come_up = (Action.RETRY, Action.SUBMIT) if self._goes_on else (Action.RETRY,)
+        pairs = zip(digests, actions, strict=True)
+        return self._book.left([digest for digest, action in pairs if action in come_up])
 
     def _compare(self, rows: Sequence[RenderedRow], fresh: Sequence[RenderedRow], sending: Sequence[_Request]) -> None:
         """Compare with what the spec declared when it was last applied, to say why a request is sent."""
         declared = self._declared(rows)
         if not self._changed:
             self._changed = any(declared.get((row.form.key, row.custom_id)) != row.digest for row in rows)
-        for index, way, action, asked in sending:
-            row = fresh[index]
+        for request in sending:
+            row, way = fresh[request.place], request.way
             before = declared.get((row.form.key, row.custom_id))
             why = reason(
-                action,
+                request.action,
                 self._before,
                 way.target,
                 row.form.key,
-                asked=asked,
+                asked=request.asked,
                 was_declared=before is not None,
                 body_changed=before != row.digest,
             )
             way.variant.reasons[why] += 1
+            if self._book is not None:
+                variant = variant_key(row.form.combination.label)
+                batch = Batch(self._spec.name, variant, *way.target, request.action.value, why, request.tries)
+                self._book.note(batch, request.digest)
 
     def _declared(self, rows: Sequence[RenderedRow]) -> dict[tuple[str, str], BodyDigest]:
         """Return what these rows were when the spec was last applied, by form and custom_id."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.plan import make_plan
@@ -12,6 +12,7 @@ from batchspec.commands.results import Output, export
 from batchspec.commands.world import World
 from batchspec.core.ledger import RecordedJob
 from batchspec.core.planning import Action, Plan
+from batchspec.core.saved_plan import PlanBook
 from batchspec.core.spending import Spent, spending
 
 
@@ -19,7 +20,8 @@ from batchspec.core.spending import Spent, spending
 class Status:
     """Where these specs stand. `plan` holds the counts; `outputs` are the files written since jobs were collected.
 
-    `spent` is what the recorded answers have used and cost; None where no prices were at hand.
+    `spent` is what the recorded answers have used and cost; None where no prices were at hand. `rows_digests` tell, by
+    spec, of which rows the plan was made.
     """
 
     plan: Plan
@@ -27,25 +29,35 @@ class Status:
     notes: tuple[str, ...] = ()
     outputs: tuple[Output, ...] = ()
     spent: tuple[Spent, ...] | None = None
+    rows_digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def converged(self) -> bool:
-        """Whether every declared request has its end: nothing to send, nothing in flight."""
+        """Whether every declared request has its end: nothing to send, nothing in flight, nothing left undone."""
         under_way = self.plan.total(Action.IN_FLIGHT) + self.plan.total(Action.UNRESOLVED) + self.plan.waiting
-        return not (self.plan.sends or under_way)
+        return not (self.plan.sends or self.plan.left or under_way)
 
 
-def status(specs: Sequence[LoadedSpec], *, world: World) -> Status:
-    """Refresh where there is a provider to ask, then count. Writes the results of what was collected."""
+def status(specs: Sequence[LoadedSpec], *, world: World, book: PlanBook | None = None) -> Status:
+    """Refresh where there is a provider to ask, then count. Writes the results of what was collected.
+
+    A `book` takes note of each request that is to be sent.
+    """
     done = Refresh() if world.provider is None else refresh(world, world.provider)
     outputs = export(specs, world) if done.collected else []
-    return count(specs, world, done, outputs)
+    return count(specs, world, done, outputs, book)
 
 
-def count(specs: Sequence[LoadedSpec], world: World, done: Refresh, outputs: Sequence[Output] = ()) -> Status:
+def count(
+    specs: Sequence[LoadedSpec],
+    world: World,
+    done: Refresh,
+    outputs: Sequence[Output] = (),
+    book: PlanBook | None = None,
+) -> Status:
     """Return where the specs stand by what is recorded."""
     with world.new_scratch() as scratch:
-        plan, _ = make_plan(
+        plan, planned = make_plan(
             specs,
             ledger=world.ledger,
             scratch=scratch,
@@ -54,6 +66,7 @@ def count(specs: Sequence[LoadedSpec], world: World, done: Refresh, outputs: Seq
             adopted=done.adopted,
             refreshed=world.provider is not None,
             costing=world.costing,
+            book=book,
         )
     jobs = world.ledger.jobs_of([each.spec.name for each in specs])
     return Status(
@@ -62,6 +75,7 @@ def count(specs: Sequence[LoadedSpec], world: World, done: Refresh, outputs: Seq
         notes=tuple(done.notes.lines),
         outputs=tuple(outputs),
         spent=spent_on(specs, world),
+        rows_digests={each.plan.name: each.rows_digest for each in planned},
     )
 
 

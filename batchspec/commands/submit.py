@@ -153,6 +153,7 @@ class _Sending:
             revision=shard.revision,
             replicate=shard.replicate,
             variant=shard.variant,
+            plan=shard.plan,
         )
         world.progress.start("claiming", total=shard.requests, unit="requests")
         world.checkpoint("submit:before-claim")

@@ -85,6 +85,13 @@ class LockedError(BatchspecError):
     code = "locked"
 
 
+class StaleError(BatchspecError):
+    """A saved plan no longer says what would be sent, or was applied already; nothing was sent."""
+
+    exit_code = ExitCode.STALE_OR_LOCKED
+    code = "stale"
+
+
 class NotApprovedError(BatchspecError):
     """The plan was declined, or needs an approval that nobody is there to give."""
 

@@ -71,7 +71,8 @@ class DeclaredRow(NamedTuple):
 class ClaimRequest:
     """What a claim is to hold: one shard of one spec and target, its parts already spooled under their SHA-256.
 
-    `variant` is the label of the combination of the spec's matrix, for people.
+    `variant` is the label of the combination of the spec's matrix, for people. `plan` is the id of the saved plan that
+    it is made for, empty where it is none.
     """
 
     shard: str
@@ -83,6 +84,7 @@ class ClaimRequest:
     revision: int = 0
     replicate: int = 0
     variant: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,13 @@ class SpecUsage(NamedTuple):
     spec: str
     model: str
     used: Used
+
+
+class PlanUse(NamedTuple):
+    """When a saved plan was begun to be applied and, if it was, when all that it holds was sent. Unix seconds."""
+
+    begun_at: float
+    finished_at: float | None
 
 
 class ClaimConflictError(Exception):
@@ -298,6 +307,30 @@ class Ledger(Protocol):
 
     def save_output(self, path: str, fingerprint: str) -> None:
         """Record that an output file was written."""
+        ...
+
+    def plan_use(self, plan: str) -> PlanUse | None:
+        """Return how far a saved plan, by its id, was applied; None where it never was."""
+        ...
+
+    def begin_plan(self, plan: str, now: float) -> None:
+        """Record that a saved plan is being applied, once more where that was begun before."""
+        ...
+
+    def finish_plan(self, plan: str, now: float) -> None:
+        """Record that all that a saved plan holds was sent."""
+        ...
+
+    def sent_for(self, plan: str, digests: Sequence[RequestDigest]) -> set[RequestDigest]:
+        """Return those of these requests whose last claim was made for a saved plan."""
+        ...
+
+    def spec_parts(self, spec: str) -> Mapping[str, str]:
+        """Return the digests of what a spec's requests were made of when it was last applied, by the parts' names."""
+        ...
+
+    def save_spec_parts(self, spec: str, parts: Mapping[str, str]) -> None:
+        """Record what a declared spec's requests are made of, in place of what they were."""
         ...
 
     def compared_at(self) -> float | None:

@@ -61,8 +61,9 @@ class VariantPlan:
 
     Every action counts distinct requests, of all replicates, and they add up to `requests`; rows that repeat the
     request of another are `duplicates`. `removed` counts rows that were declared when the spec was last applied and
-    are no more. `adopted` counts requests of jobs that this command has adopted. `estimate` is what sending comes to;
-    None where nothing is sent, or where it was not asked for.
+    are no more. `adopted` counts requests of jobs that this command has adopted. `left` counts requests, about which
+    nothing is done, that would be sent but for the saved plan that is applied, which does not hold them. `estimate` is
+    what sending comes to; None where nothing is sent, or where it was not asked for.
     """
 
     model: str
@@ -73,6 +74,7 @@ class VariantPlan:
     duplicates: int = 0
     adopted: int = 0
     removed: int = 0
+    left: int = 0
     actions: Counter[Action] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     jobs: int = 0
@@ -97,7 +99,7 @@ class PendingShard:
     """Spooled files that are to become a job: lines of one spec for one target.
 
     `inline` is whether they go in the job itself instead of in uploaded files; then there is one part. `variant` is
-    the label of the combination of the spec's matrix.
+    the label of the combination of the spec's matrix, `plan` the id of the saved plan that is applied, if one is.
     """
 
     spec: str
@@ -108,6 +110,7 @@ class PendingShard:
     revision: int = 0
     replicate: int = 0
     variant: str = ""
+    plan: str = ""
 
     @property
     def target(self) -> Target:
@@ -172,6 +175,11 @@ class Plan:
     def sends(self) -> int:
         """Requests that would be sent."""
         return sum(variant.sends for variant in self.variants)
+
+    @property
+    def left(self) -> int:
+        """Requests to be sent that the saved plan which is applied does not hold."""
+        return sum(variant.left for variant in self.variants)
 
     @property
     def failed(self) -> int:

@@ -28,12 +28,13 @@ def plan_document(plan: Plan) -> Document:
     return {
         "format_version": FORMAT_VERSION,
         "refreshed": plan.refreshed,
-        "specs": _specs(plan),
-        "summary": _summary(plan),
+        "specs": spec_documents(plan),
+        "summary": summary_document(plan),
     }
 
 
-def _specs(plan: Plan) -> list[Document]:
+def spec_documents(plan: Plan) -> list[Document]:
+    """Return what `plan --json` says of each spec, in their order."""
     return [
         {
             "name": spec.name,
@@ -55,6 +56,7 @@ def _variant(variant: VariantPlan) -> Document:
         "rows": variant.rows,
         "requests": variant.requests,
         **{action.value: variant.actions[action] for action in Action},
+        "left": variant.left,
         "adopt": variant.adopted,
         "removed": variant.removed,
         "duplicates": variant.duplicates,
@@ -65,9 +67,11 @@ def _variant(variant: VariantPlan) -> Document:
     }
 
 
-def _summary(plan: Plan) -> Document:
+def summary_document(plan: Plan) -> Document:
+    """Return what `plan --json` says of all specs together."""
     return {
         **{action.value: plan.total(action) for action in Action},
+        "left": plan.left,
         "adopt": sum(variant.adopted for variant in plan.variants),
         "removed": sum(variant.removed for variant in plan.variants),
         "waiting": plan.waiting,
@@ -84,7 +88,7 @@ def status_document(status: Status) -> Document:
     return {
         "format_version": FORMAT_VERSION,
         "refreshed": status.plan.refreshed,
-        "specs": _specs(status.plan),
+        "specs": spec_documents(status.plan),
         "used": spent_fields(spent),
         "used_cost_usd": None if status.spent is None else usd(total(each.cost_usd for each in spent)),
         "jobs": [_job(each) for each in status.jobs],

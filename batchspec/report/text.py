@@ -69,6 +69,9 @@ def _variant_lines(variant: VariantPlan, style: Style) -> list[str]:
             reasons = "" if action.sends else reasons
             lines.append(f"    {style(f'{sign} {word:<11}', colour)}{count:>11,}{style(why, 'dim')}")
     lines += cost_lines(variant, style)
+    if variant.left:
+        left = style("! left       ", "yellow")
+        lines.append(f"    {left}{variant.left:>11,}   to be sent, but not in this saved plan")
     if variant.adopted:
         lines.append(
             f"    {style('< adopted    ', 'cyan')}{variant.adopted:>11,}   found at the provider, now on record"

@@ -19,7 +19,7 @@ _OPEN = ", ".join(map(repr, OPEN))
 _CLAIMED, _DONE, _ASKED = int(RequestStatus.CLAIMED), int(RequestStatus.SUCCEEDED), int(RequestStatus.ASKED)
 _CLAIM = (
     "spec, endpoint, model, requests, parts, phase, claimed_at, sending_at, released_at, release_reason, collected_at,"
-    " file_ids, job_id, project, surplus, revision, replicate, variant"
+    " file_ids, job_id, project, surplus, revision, replicate, variant, plan"
 )
 _JOB = (
     "status, status_text, endpoint, model, agent_id, input_files, output_file, error_file, errors, created_at,"
@@ -110,7 +110,11 @@ WHERE files_deleted_at IS NULL;
 
 INSERT OR IGNORE INTO main.spec SELECT * FROM old.spec;
 
-INSERT OR IGNORE INTO main.declared SELECT * FROM old.declared
+INSERT OR IGNORE INTO main.declared SELECT * FROM old.declared;
+
+INSERT OR IGNORE INTO main.spec_part SELECT * FROM old.spec_part;
+
+INSERT OR IGNORE INTO main.saved_plan SELECT * FROM old.saved_plan
 """
 
 _MARKS = (

@@ -56,12 +56,13 @@ class Claims(Jobs):
             request.revision,
             request.replicate,
             request.variant,
+            request.plan,
             request.shard,
         ]
         cursor = self._database.conn.execute(
             "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, parts, phase,"
-            " claimed_at, project, revision, replicate, variant)"
-            " SELECT ?, max(?, coalesce(max(attempt), 0) + 1), ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?"
+            " claimed_at, project, revision, replicate, variant, plan)"
+            " SELECT ?, max(?, coalesce(max(attempt), 0) + 1), ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?"
             " FROM claim WHERE shard = ?",
             values,
         )

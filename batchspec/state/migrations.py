@@ -174,6 +174,25 @@ INSERT INTO declared SELECT spec_id, '', custom_id, body FROM declared_once;
 DROP TABLE declared_once;
 """
 
-STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH)
+FIFTH = """
+-- Saved plans that were applied. One that was begun and not finished may be gone on with; a finished one is used up.
+CREATE TABLE saved_plan (
+    id TEXT PRIMARY KEY,
+    begun_at REAL NOT NULL,
+    finished_at REAL
+) STRICT, WITHOUT ROWID;
+-- The saved plan that it was made for; empty: none.
+ALTER TABLE claim ADD COLUMN plan TEXT NOT NULL DEFAULT '';
+
+-- What a spec's requests were made of when it was last applied, beside its rows: digests of its parts by name.
+CREATE TABLE spec_part (
+    spec_id INTEGER NOT NULL REFERENCES spec (id),
+    part TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (spec_id, part)
+) STRICT, WITHOUT ROWID;
+"""
+
+STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
 VERSION = len(STEPS)
 """The version of the state that this program reads and writes, kept in `PRAGMA user_version`."""

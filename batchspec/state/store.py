@@ -13,10 +13,12 @@ from batchspec.state.answers import Answers
 from batchspec.state.claims import Claims
 from batchspec.state.database import open_state, state_in_memory, transaction
 from batchspec.state.declarations import Declarations
+from batchspec.state.saved_plans import SavedPlans
+from batchspec.state.spec_parts import SpecParts
 from batchspec.state.usage import UsageTables
 
 
-class SqliteLedger(Answers, Claims, Declarations, UsageTables):
+class SqliteLedger(Answers, Claims, Declarations, UsageTables, SavedPlans, SpecParts):
     """The ledger of one project, in one file. Fills `core.ledger.Ledger`."""
 
     def __init__(self, path: Path | None, project_id: str | None = None) -> None:

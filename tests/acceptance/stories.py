@@ -141,6 +141,11 @@ def _asked_again(scene: Scene) -> None:
     scene.is_empty()
 
 
+def _planned(scene: Scene) -> None:
+    two_specs(scene)
+    assert scene.project.run("plan", "--out", "review.plan").code == 0
+
+
 def _state_lost(scene: Scene) -> None:
     _collected(scene)
     shutil.rmtree(scene.project.root / ".batchspec")
@@ -196,6 +201,12 @@ STORIES = (
     Story(name="apply", arguments=APPLY, prepare=two_specs, settled=paid_once),
     Story(name="apply of uploads", arguments=APPLY, prepare=_scans, settled=_scans_paid_once),
     Story(name="apply to a lost state", arguments=APPLY, prepare=_state_lost, settled=paid_once),
+    Story(
+        name="apply of a saved plan",
+        arguments=("apply", "review.plan", "--wait"),
+        prepare=_planned,
+        settled=paid_once,
+    ),
     Story(name="wait", arguments=("wait",), prepare=_sent, settled=_paid_once_when_written),
     Story(name="status", arguments=("status",), prepare=_ended, settled=_paid_once_when_written),
     Story(name="retry", arguments=("retry",), prepare=_failed, settled=_asked_again),

@@ -108,8 +108,13 @@ def break_with(server: EmulatorServer, **faults: Any) -> None:
 COMMANDS: dict[str, list[tuple[str, ...]]] = {
     "validate": [("validate",), ("validate", "--json")],
     "render": [("render",), ("render", "--out", "-")],
-    "plan": [("plan",), ("plan", "--json"), ("plan", "--verbose", "--debug")],
-    "apply": [("apply", "--yes", "--verbose"), ("apply", "--yes", "--wait", "--debug"), ("apply", "--yes", "--json")],
+    "plan": [("plan",), ("plan", "--json"), ("plan", "--verbose", "--debug"), ("plan", "--out", "a.plan")],
+    "apply": [
+        ("apply", "a.plan"),
+        ("apply", "--yes", "--verbose"),
+        ("apply", "--yes", "--wait", "--debug"),
+        ("apply", "--yes", "--json"),
+    ],
     "status": [("status",), ("status", "--json")],
     "wait": [("wait",)],
     "results": [("results",), ("results", "demo.batchspec.yaml", "--out", "-")],
