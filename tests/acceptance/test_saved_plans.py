@@ -287,3 +287,16 @@ def test_a_plan_stands_alone_and_tells_what_is_missing(place: Place) -> None:
     assert place.project.run("apply", str(path), "demo.batchspec.yaml").code == 3
     (place.project.root / "demo.batchspec.yaml").unlink()
     stale(place.project, path, "its spec demo.batchspec.yaml is not there any more")
+
+
+def test_of_a_pipeline_it_covers_the_stage_whose_rows_are_there(place: Place) -> None:
+    second = chat_spec("second", inputs="{spec: demo}").replace("Say {{ row.word }}", "Judge {{ row.demo.text }}")
+    place.project.write("second.batchspec.yaml", second)
+    path = place.saved()
+    told = place.project.run("apply", str(path), "--wait", "--json")
+    assert told.code == 0, told.err
+    assert told.document["sent"]["requests"] == 4
+    assert [spec["variants"][0]["left"] for spec in told.document["status"]["specs"]] == [0, 4]
+    path = place.saved()
+    assert place.project.run("apply", str(path), "--wait").code == 0
+    assert place.executed() == (8, 0)
