@@ -69,7 +69,8 @@ class Spec:
     `body` is JSON-like with a TemplateText wherever a string is a template. `replaced` maps places of the body to
     the places of the document that they were made from, where the two differ (`prompt`, `{file: …}`). `columns` are
     the output's, by name, each a TemplateText or constant text; empty where an output holds rows and answers whole.
-    `combinations` are those of the matrix, a single empty one without it.
+    `combinations` are those of the matrix, a single empty one without it. `pins` maps those of the `models` that a
+    lock has pinned to the alias that the spec names.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Spec:
     combinations: tuple[Combination, ...] = NO_MATRIX
     replicates: int = 1
     revision: int = 0
+    pins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -39,6 +39,7 @@ _ROUTES = Map(
         Rule("/v1/models/<model_id>", methods=["GET"], endpoint="model"),
         Rule("/emulator/signed/<file_id>", methods=["GET"], endpoint=_KEYLESS),
         Rule("/emulator/ledger", methods=["GET"], endpoint="ledger"),
+        Rule("/emulator/models", methods=["GET", "PUT"], endpoint="aliases"),
         Rule("/emulator/faults", methods=["GET", "PUT"], endpoint="faults"),
     ],
     strict_slashes=False,

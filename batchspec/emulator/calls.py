@@ -9,7 +9,6 @@ from dataclasses import asdict
 from werkzeug.wrappers import Request, Response
 
 from batchspec.core.json_text import JsonError, encode, parse
-from batchspec.emulator import models
 from batchspec.emulator.database import Database
 from batchspec.emulator.downloads import FileContent, half_of_lines, is_signed, job_with_outputs, signature
 from batchspec.emulator.faults import FaultInjector, Faults
@@ -18,6 +17,7 @@ from batchspec.emulator.job_requests import read_new_job
 from batchspec.emulator.jobs import Job, JobStore
 from batchspec.emulator.ledger import summarise
 from batchspec.emulator.listing import files_query, flag, jobs_query, whole
+from batchspec.emulator.models import ModelShelf
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.refusals import FieldFault, Refusal, no_such, too_large
 from batchspec.emulator.uploads import receive
@@ -52,6 +52,7 @@ class Calls:
         self._options = options
         self._wake = wake
         self._secret = database.secret()
+        self._shelf = ModelShelf()
 
     def upload(self, request: Request) -> Response:
         """POST /v1/files."""
@@ -139,15 +140,19 @@ class Calls:
 
     def models(self, request: Request) -> Response:  # noqa: ARG002
         """GET /v1/models."""
-        return as_json(models.list_models())
+        return as_json(self._shelf.listed())
 
     def model(self, request: Request, model_id: str) -> Response:  # noqa: ARG002
         """GET /v1/models/{id}."""
-        return as_json(models.get_model(model_id))
+        return as_json(self._shelf.card(model_id))
 
     def ledger(self, request: Request) -> Response:  # noqa: ARG002
         """GET /emulator/ledger."""
         return as_json(asdict(summarise(self._database.rows)))
+
+    def aliases(self, request: Request) -> Response:
+        """GET or PUT /emulator/models: what the aliases stand for, or what some of them are to stand for."""
+        return as_json(self._shelf.move(_json(request)) if request.method == "PUT" else self._shelf.shown())
 
     def faults(self, request: Request) -> Response:
         """GET or PUT /emulator/faults: those in force, or others in their place."""

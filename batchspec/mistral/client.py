@@ -16,6 +16,7 @@ from types import TracebackType
 from batchspec.core import json_text
 from batchspec.core.errors import InvalidInputError, ProviderError
 from batchspec.core.model import BatchJob, JobRequest, RemoteFile
+from batchspec.core.model_cards import ModelCard
 from batchspec.core.ports import Clock, Progress
 from batchspec.mistral import submission
 from batchspec.mistral.answer_text import clean, is_html, read_error
@@ -25,16 +26,18 @@ from batchspec.mistral.exchange import Answer, Call, Timing
 from batchspec.mistral.key import ApiKey, read_key
 from batchspec.mistral.listing import PAGE_SIZE, every_page
 from batchspec.mistral.retry import Note, PassingError
-from batchspec.mistral.transport import Transport
+from batchspec.mistral.transport import TOTAL_SECONDS, Transport
 from batchspec.mistral.upload import UploadBody
-from batchspec.mistral.wire import Page, is_identifier, read_file, read_job, read_outputs, read_page
+from batchspec.mistral.wire import Page, is_identifier, read_file, read_job, read_models, read_outputs, read_page
 
 _UPLOAD_ANSWER_SECONDS = 300.0
 """With purpose `batch` the provider checks every line of the file before it answers."""
 
+_GLANCE_SECONDS = 10.0
+
 
 class MistralProvider:
-    """Fills `core.ports.Provider` over HTTP.
+    """Fills `core.ports.Provider` over HTTP, and `core.model_cards.ModelCatalogue`.
 
     `on_wait` is told of waits of calls that have no progress of their own; `random` returns numbers from 0 to 1.
     """
@@ -142,6 +145,22 @@ class MistralProvider:
     def delete_job(self, job_id: str) -> bool:
         """Delete a job's record; return whether it was there. What that does to work under way is nowhere said."""
         return self._delete(f"delete job {job_id}", f"/v1/batch/jobs/{_checked(job_id)}")
+
+    def models(self, *, patient: bool = True) -> Sequence[ModelCard]:
+        """Return every model that this key may use, as the provider lists it.
+
+        Where the caller is not `patient`, an answer must come at the first try and within ten seconds.
+        """
+        call = Call(
+            doing="list the models",
+            method="GET",
+            path="/v1/models",
+            answer_seconds=None if patient else _GLANCE_SECONDS,
+        )
+        seconds = TOTAL_SECONDS if patient else 0.0
+        return self._transport.send(
+            call, self._on_wait, lambda answer: read_models(self._value(call, answer)), total_seconds=seconds
+        )
 
     def _delete(self, doing: str, path: str) -> bool:
         call = Call(doing=doing, method="DELETE", path=path)

@@ -16,7 +16,8 @@ from batchspec.mistral.retry import PASSING_STATUSES, Note, PassingError, Retryi
 
 T = TypeVar("T")
 
-_TOTAL_SECONDS = 600.0
+TOTAL_SECONDS = 600.0
+"""Within this no further try of a call begins."""
 _LATER = "the provider may be busy or down; wait a while and run again"
 
 
@@ -36,13 +37,22 @@ class Transport:
         """Close every connection."""
         self._exchange.close()
 
-    def send(self, call: Call, note: Note, read: Callable[[Answer], T], take: Take | None = None) -> T:
+    def send(
+        self,
+        call: Call,
+        note: Note,
+        read: Callable[[Answer], T],
+        take: Take | None = None,
+        *,
+        total_seconds: float = TOTAL_SECONDS,
+    ) -> T:
         """Make a call that may be repeated until it has a definite answer, and return what `read` makes of it.
 
         Definite is 2xx, 3xx, or a 4xx that will not pass; `read` may find otherwise and raise PassingError. `note` is
-        told of every wait. Raises ProviderUnavailableError when no usable answer came within the permitted tries.
+        told of every wait. Raises ProviderUnavailableError when no usable answer came within the permitted tries, the
+        last of which begins within `total_seconds`.
         """
-        return self._retrying.run(lambda: read(self._attempt(call, take)), note, total_seconds=_TOTAL_SECONDS)
+        return self._retrying.run(lambda: read(self._attempt(call, take)), note, total_seconds=total_seconds)
 
     def send_once(self, call: Call) -> Answer:
         """Return whatever answer one single try got. Raises ExchangeFailedError."""

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import NamedTuple, TypeVar
 
 from batchspec.core import json_text
 from batchspec.core.errors import ProviderError
 from batchspec.core.model import BatchJob, BatchJobStatus, JobRequest, RemoteFile
+from batchspec.core.model_cards import ModelCard
 from batchspec.mistral.answer_text import clean
 
 T = TypeVar("T")
@@ -104,6 +106,30 @@ def read_file(value: object) -> RemoteFile:
         created_at=fields.moment("created_at"),
         purpose=fields.text("purpose"),
     )
+
+
+def read_models(value: object) -> tuple[ModelCard, ...]:
+    """Read the list of models (`ModelList`). A day that is no day is not told; all else must be of its type."""
+    return tuple(_model(item) for item in _Fields("list", value).items("data") or ())
+
+
+def _model(value: object) -> ModelCard:
+    fields = _Fields("model", value)
+    return ModelCard(
+        id=fields.required_text("id"),
+        name=fields.text("name"),
+        aliases=fields.texts("aliases"),
+        deprecation=_day(fields.text("deprecation")),
+        replacement=fields.text("deprecation_replacement_model") or None,
+    )
+
+
+def _day(moment: str | None) -> str | None:
+    """Return the day of a moment as RFC 3339 writes it."""
+    try:
+        return None if moment is None else date.fromisoformat(moment[:10]).isoformat()
+    except ValueError:
+        return None
 
 
 def read_page(value: object) -> Page:

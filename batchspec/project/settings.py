@@ -6,24 +6,22 @@ The defaults are kept as plain values with their places; the spec's own schema j
 from __future__ import annotations
 
 import math
-import re
-import tomllib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from batchspec.core.diagnostics import Diagnostic, Location, Severity, did_you_mean, has_errors, in_order
-from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.diagnostics import Location, did_you_mean
+from batchspec.core.errors import FileProblemError
 from batchspec.core.ports import ProjectFiles
 from batchspec.project.root import SETTINGS_FILE
-from batchspec.project.toml_places import KeyPath, key_places
+from batchspec.project.toml_places import KeyPath
+from batchspec.project.toml_text import TomlText
 
 DEFAULT_KEYS = ("endpoint", "model", "models", "metadata", "timeout_hours", "retry", "limits")
 """The spec's keys that `[defaults]` may give."""
 
 _TABLES = ("project", "defaults")
 _PROJECT_KEYS = ("id", "state", "output_dir")
-_TOML_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,26 +47,20 @@ def load_settings(files: ProjectFiles) -> Settings:
     if not files.glob(SETTINGS_FILE):
         return Settings()
     text = files.read_text(SETTINGS_FILE)
-    try:
-        document = tomllib.loads(text)
-        places = key_places(text)
-    except (ValueError, RecursionError) as error:
-        raise _invalid([_syntax_finding(text, error)]) from None
-    reading = _Reading(text, document, places)
-    settings = reading.settings(files)
-    if has_errors(reading.findings):
-        raise _invalid(reading.findings)
+    toml = TomlText(SETTINGS_FILE, text)
+    settings = _Reading(toml).settings(files)
+    if toml.findings:
+        raise toml.invalid()
     return settings
 
 
 class _Reading:
     """One reading of the file, and what was found wrong on the way."""
 
-    def __init__(self, text: str, document: Mapping[str, object], places: Mapping[KeyPath, int]) -> None:
-        self.text = text
-        self.document = document
-        self.places = places
-        self.findings: list[Diagnostic] = []
+    def __init__(self, toml: TomlText) -> None:
+        self.document = toml.document
+        self._toml = toml
+        self._add = toml.add
 
     def settings(self, files: ProjectFiles) -> Settings:
         self._refuse_unknown((), self.document, _TABLES)
@@ -139,34 +131,9 @@ class _Reading:
             self._add(path, "wrong-type", f"`{path[-1]}` is {value}, which JSON has no form for", hint="use a number")
 
     def _default_places(self) -> Iterator[tuple[str, Location]]:
-        for path in self.places:
+        for path in self._toml.places:
             if path[0] == "defaults" and len(path) > 1:
-                yield ".".join(path[1:]), self._place(path)[0]
-
-    def _place(self, path: KeyPath) -> tuple[Location, str | None]:
-        offset = self.places.get(path)
-        if offset is None:
-            return Location(SETTINGS_FILE), None
-        begin = self.text.rfind("\n", 0, offset) + 1
-        source = self.text[begin:].split("\n", 1)[0].rstrip("\r")
-        line = self.text.count("\n", 0, offset) + 1
-        return Location.at(SETTINGS_FILE, line, offset - begin + 1, len(path[-1])), source
-
-    def _add(
-        self, path: KeyPath, code: str, summary: str, *, detail: str | None = None, hint: str | None = None
-    ) -> None:
-        location, source = self._place(path)
-        self.findings.append(
-            Diagnostic(
-                severity=Severity.ERROR,
-                code=code,
-                location=location,
-                summary=summary,
-                detail=detail,
-                hint=hint,
-                source_line=source,
-            )
-        )
+                yield ".".join(path[1:]), self._toml.place(path)[0]
 
 
 def _is_uuid(text: str) -> bool:
@@ -174,33 +141,3 @@ def _is_uuid(text: str) -> bool:
         return str(uuid.UUID(text)) == text.lower()
     except ValueError:
         return False
-
-
-def _syntax_finding(text: str, error: ValueError | RecursionError) -> Diagnostic:
-    message = str(error)
-    lines = text.split("\n")
-    line, column = len(lines), len(lines[-1]) + 1
-    found = _TOML_POSITION.search(message)
-    if found:
-        message = message[: found.start()]
-        if found[1]:
-            line, column = int(found[1]), int(found[2])
-        location = Location.at(SETTINGS_FILE, line, column)
-    else:
-        location = Location(SETTINGS_FILE)
-    return Diagnostic(
-        severity=Severity.ERROR,
-        code="toml-syntax",
-        location=location,
-        summary=f"not TOML: {message[:1].lower()}{message[1:]}",
-        hint="text needs quotes in TOML, and each key its own line",
-        source_line=lines[line - 1].rstrip("\r") if found else None,
-    )
-
-
-def _invalid(findings: Iterable[Diagnostic]) -> InvalidInputError:
-    ordered = in_order(findings)
-    errors = len(ordered)
-    return InvalidInputError(
-        f"{SETTINGS_FILE} has {errors} error{'' if errors == 1 else 's'}", ordered, hint="mend the places named"
-    )
