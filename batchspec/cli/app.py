@@ -14,6 +14,7 @@ from batchspec.cli.console import Console
 from batchspec.cli.converging import apply, plan, status, wait
 from batchspec.cli.examining import doctor
 from batchspec.cli.interrupts import Interrupts
+from batchspec.cli.locking import lock
 from batchspec.cli.offline import emulator, init, render, results, schema, validate
 from batchspec.cli.options import shared
 from batchspec.cli.remote import cancel, gc, jobs
@@ -88,6 +89,7 @@ for _command in (
     wait,
     results,
     retry,
+    lock,
     cancel,
     jobs,
     gc,

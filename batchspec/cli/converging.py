@@ -55,9 +55,11 @@ def plan(
     """
     from batchspec.cli import wiring
     from batchspec.cli.saving import Saving
+    from batchspec.commands.pins import models_in_use
     from batchspec.commands.status import status as stand
     from batchspec.report.documents import plan_document
     from batchspec.report.markdown import plan_markdown
+    from batchspec.report.models import model_notes, models_document
     from batchspec.report.text import notes_text, plan_text
 
     if as_json and markdown:
@@ -82,13 +84,15 @@ def plan(
         metering = metered(world, prices, options.provider, exact=exact_tokens)
         found = stand(specs, world=metering, book=saving.book)
         saving.save(found, specs, project, options, world, console)
+        used = models_in_use([each.spec for each in specs], project.lock, world.catalogue)
+    notes = [*found.notes, *model_notes(used)]
     if as_json:
-        console.document(plan_document(found.plan))
+        console.document(plan_document(found.plan) | {"models": models_document(used.models)})
     elif markdown:
-        console.out(plan_markdown(found.plan, found.notes).rstrip("\n"))
+        console.out(plan_markdown(found.plan, notes).rstrip("\n"))
     else:
         console.out(plan_text(found.plan, console.out_style(), console.relative))
-        console.say(notes_text(found.notes, console.err_style()))
+        console.say(notes_text(notes, console.err_style()))
     return ExitCode.CHANGES if detailed_exitcode and found.plan.changes else ExitCode.DONE
 
 

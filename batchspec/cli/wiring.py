@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from batchspec.cli.checkpoints import checkpoints
 from batchspec.cli.console import Console
@@ -19,6 +19,7 @@ from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.loading import SpecLoader
 from batchspec.commands.world import World
 from batchspec.core.errors import AccessError, InvalidInputError, LockedError
+from batchspec.core.model_lock import ModelLock
 from batchspec.core.ports import Provider
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
 from batchspec.core.variables import Given
@@ -27,10 +28,14 @@ from batchspec.inputs.remote import Stores
 from batchspec.outputs import open_writer
 from batchspec.project.atomic import write_atomically, write_new
 from batchspec.project.files import RootedFiles
+from batchspec.project.lock_file import load_lock
 from batchspec.project.packaged import packaged_schema
 from batchspec.project.root import find_root
 from batchspec.project.settings import Settings, load_settings
 from batchspec.project.specs import find_specs
+
+if TYPE_CHECKING:
+    from batchspec.mistral.client import MistralProvider
 
 _HOME = ".batchspec"
 
@@ -44,6 +49,7 @@ class Project:
     files: RootedFiles
     paths: tuple[str, ...]
     state: Path
+    lock: ModelLock = field(default_factory=ModelLock)
     given: tuple[Given, ...] = ()
     remote_inputs: tuple[str, ...] = ()
 
@@ -66,6 +72,7 @@ def open_project(paths: Sequence[Path], options: Options, environ: Mapping[str, 
         files=files,
         paths=tuple(specs),
         state=_state_path(root, settings, options),
+        lock=load_lock(files),
         given=given_variables(environ, options.variable_files, options.variables),
         remote_inputs=tuple(environ.get("BATCHSPEC_REMOTE_INPUTS", "").split()),
     )
@@ -80,7 +87,9 @@ def open_settings(options: Options) -> Project:
 
 
 @contextmanager
-def open_provider(project: Project, options: Options, console: Console, interrupts: Interrupts) -> Iterator[Provider]:
+def open_provider(
+    project: Project, options: Options, console: Console, interrupts: Interrupts
+) -> Iterator[MistralProvider]:
     """Open the provider alone, without a state. Raises AccessError where there is no key."""
     with ExitStack() as stack:
         progress = console.progress()
@@ -123,6 +132,7 @@ def loader(project: Project) -> SpecLoader:
         open_rows=partial(open_rows, root=project.root, stores=Stores(allowed=project.remote_inputs)),
         given=project.given,
         all_paths=lambda: find_specs(project.root, project.root, []),
+        lock=project.lock,
     )
 
 
@@ -156,11 +166,10 @@ def open_world(
         locked = (writes or refreshes) and _lock(
             stack, project, command, options, console, interrupts, state_lock, needed=writes
         )
-        provider: Provider | None = None
+        provider: MistralProvider | None = None
         if refreshes and locked:
             provider = _provider(stack, project, options, console, interrupts, progress.note, needed=needs_provider)
-        existing = project.state.exists()
-        path = project.state if existing or provider is not None else None
+        path = project.state if project.state.exists() or provider is not None else None
         ledger = stack.enter_context(SqliteLedger(path, project.settings.project_id))
         if provider is not None:
             ledger.bind(options.provider)
@@ -173,6 +182,7 @@ def open_world(
         yield World(
             ledger=ledger,
             provider=provider,
+            catalogue=provider,
             spool=spool,
             new_scratch=SqliteScratch,
             open_output=_opener(project.root),
@@ -237,7 +247,7 @@ def _provider(
     note: Callable[[str], None],
     *,
     needed: bool,
-) -> Provider | None:
+) -> MistralProvider | None:
     from batchspec.mistral.client import connect
 
     environ: Mapping[str, str] = console.environ

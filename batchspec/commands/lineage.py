@@ -78,6 +78,7 @@ def write_manifest(
             output_path=spec.output_path,
             output_sha256=sha256,
             counts=counts,
+            pins=spec.pins,
         )
     )
     path = manifest_path(spec.output_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from batchspec.commands.linking import linked
@@ -15,6 +15,7 @@ from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.manifest import manifest_path
 from batchspec.core.model import Inputs
+from batchspec.core.model_lock import ModelLock, pinned
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.rendering import SpecRenderer
 from batchspec.core.row_shape import shaped
@@ -31,7 +32,7 @@ class SpecLoader:
     """What loading needs: the project's files, its defaults, the packaged schemas by name, and the input readers.
 
     `given` are values for variables, in place of those that the specs declare. `all_paths` are those of every spec of
-    the project, for one that goes on from another.
+    the project, for one that goes on from another. `lock` pins the models of all of them.
     """
 
     files: ProjectFiles
@@ -42,6 +43,7 @@ class SpecLoader:
     open_rows: Callable[[Inputs, ProjectFiles], RowSource]
     given: Sequence[Given] = ()
     all_paths: Callable[[], Sequence[str]] = tuple
+    lock: ModelLock = field(default_factory=ModelLock)
 
     def load(self, paths: Sequence[str]) -> tuple[LoadedSpec, ...]:
         """Load every spec. Raises InvalidInputError with all that is wrong with any of them."""
@@ -110,7 +112,7 @@ class SpecLoader:
         findings = document_diagnostics(document, checker)
         if has_errors(findings):
             raise InvalidInputError(f"{path} does not fit the schema", findings)
-        spec = build_spec(document, files, self.defaults, self.output_dir)
+        spec = pinned(build_spec(document, files, self.defaults, self.output_dir), self.lock)
         try:
             spec = replace(spec, variables=settled(spec.variables, self.given))
         except GivenError as error:

@@ -122,10 +122,13 @@ class _SpecPlanner:
         self._variants: dict[tuple[str, str], VariantPlan] = {}
         self._ways: dict[Form, tuple[_Way, ...]] = {form: self._ways_of(form, adopted) for form in self._forms}
         self._declared_before = ledger.declared_counts(spec.name)
+        targets = ledger.declared_targets(spec.name)
         self._before = Before(
             anything=bool(self._declared_before),
-            targets=ledger.declared_targets(spec.name),
+            targets=targets,
             forms=frozenset(self._declared_before),
+            pins=spec.pins,
+            left=frozenset(target.model for target in targets).difference(spec.models),
         )
         self._still_declared: Counter[str] = Counter()
         self._changed = self._before.targets != frozenset(spec.targets)
@@ -146,6 +149,7 @@ class _SpecPlanner:
             if variant is None:
                 variant = VariantPlan(
                     model=target.model,
+                    asked=spec.pins.get(target.model),
                     matrix=form.combination.shown,
                     replicates=spec.replicates,
                     adopted=adopted.get((spec.name, target.model, variant_mark(label)), 0),

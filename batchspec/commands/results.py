@@ -24,6 +24,7 @@ from batchspec.core.json_text import encode, parse
 from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
 from batchspec.core.manifest import combined, manifest_path
 from batchspec.core.model import InputRow, RequestDigest, Target
+from batchspec.core.model_lock import LOCK_FILE
 from batchspec.core.records import Cell, JsonText, OutputFormat, Record, WritesBytes, cell
 from batchspec.core.rendering import RenderedRow
 
@@ -116,7 +117,7 @@ def export(specs: Sequence[LoadedSpec], world: World) -> list[Output]:
     outputs = []
     for loaded in specs:
         path = loaded.spec.output_path
-        commit = world.commit(sorted(loaded.sources.texts))
+        commit = world.commit(sorted({*loaded.sources.texts, *([LOCK_FILE] if loaded.spec.pins else [])}))
         with world.new_scratch() as scratch:
             tally = Tally(loaded.spec.models, scratch)
             with world.open_output(path) as stream:

@@ -12,6 +12,7 @@ from batchspec.commands.desired import Stop
 from batchspec.core.ledger import Ledger
 from batchspec.core.manifest import Commit
 from batchspec.core.metering import Costing
+from batchspec.core.model_cards import ModelCatalogue
 from batchspec.core.ports import Checkpoint, Clock, Progress, Provider, Scratch, Spool
 from batchspec.core.pricing import PriceTable
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
@@ -34,6 +35,7 @@ class World:
     none; `local_path` is where it lies on disk. `downloads` is a folder for result files on their way in. `commit` is
     what git says of the project, and of some files in it. `settle_seconds` is how long an unresolved submission is
     looked for. `costing` says what sending would come to, for a command that asks; `prices` what the answers have cost.
+    `catalogue` is where the provider's models are listed, None like `provider`.
     """
 
     ledger: Ledger
@@ -53,6 +55,7 @@ class World:
     settle_seconds: float = DEFAULT_SETTLE_SECONDS
     costing: Costing | None = None
     prices: PriceTable | None = None
+    catalogue: ModelCatalogue | None = None
 
 
 @dataclass(slots=True)

@@ -118,6 +118,10 @@ class Inspector(Protocol):
         """Return how many requests belong to a claim, by their status."""
         ...
 
+    def sent_to(self, model: str) -> int:
+        """Return how many requests are answered by a model, or in flight there, under just this name."""
+        ...
+
     def requests_named(self, prefix: str, most: int) -> Sequence[RequestEntry]:
         """Return the requests whose digest in hexadecimal begins so, at most so many."""
         ...

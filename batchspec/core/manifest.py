@@ -48,7 +48,7 @@ class Lineage:
 
     `clean` is whether nothing that git tracks, and nothing that the spec was read from, differs from the commit.
     `inputs` are None where their content is not what the rows are made of. `variants` are the combinations of the
-    matrix, none without one.
+    matrix, none without one. `pins` maps models that a lock has pinned to what the spec calls them.
     """
 
     version: str
@@ -67,6 +67,7 @@ class Lineage:
     output_path: str
     output_sha256: str
     counts: Mapping[str, int]
+    pins: Mapping[str, str] = field(default_factory=dict)
 
 
 def manifest_path(output_path: str) -> str:
@@ -105,8 +106,13 @@ def manifest(lineage: Lineage) -> bytes:
         "replicates": lineage.replicates,
         "revision": lineage.revision,
         "models": [
-            {"asked": asked, "answered": sorted(answers.named), **_used(answers.used)}
-            for asked, answers in lineage.answers.items()
+            {
+                "asked": lineage.pins.get(sent, sent),
+                "pinned": sent if sent in lineage.pins else None,
+                "answered": sorted(answers.named),
+                **_used(answers.used),
+            }
+            for sent, answers in lineage.answers.items()
         ],
         "jobs": sorted(lineage.jobs),
         "output": {

@@ -63,10 +63,12 @@ class VariantPlan:
     request of another are `duplicates`. `removed` counts rows that were declared when the spec was last applied and
     are no more. `adopted` counts requests of jobs that this command has adopted. `left` counts requests, about which
     nothing is done, that would be sent but for the saved plan that is applied, which does not hold them. `estimate` is
-    what sending comes to; None where nothing is sent, or where it was not asked for.
+    what sending comes to; None where nothing is sent, or where it was not asked for. `asked` is the alias that a lock
+    has pinned to `model`.
     """
 
     model: str
+    asked: str | None = None
     matrix: Mapping[str, object] = field(default_factory=dict)
     replicates: int = 1
     rows: int = 0
@@ -237,17 +239,27 @@ def _sent(variant: VariantPlan) -> VariantPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """What a spec declared when it was last applied: whether anything, to which targets, and in which forms."""
+    """What a spec declared when it was last applied: whether anything, to which targets, and in which forms.
+
+    `pins` are those of the spec as it is now: what a pinned model was asked for as. `left` are the models that it
+    declares no more.
+    """
 
     anything: bool
     targets: frozenset[Target] = frozenset()
     forms: frozenset[str] = frozenset()
+    pins: Mapping[str, str] = field(default_factory=dict)
+    left: frozenset[str] = frozenset()
 
     def new_target(self, target: Target) -> str | None:
         """Say in what a target is new, in a few words; None where it is not."""
         if target in self.targets:
             return None
         if all(target.model != each.model for each in self.targets):
+            asked = self.pins.get(target.model)
+            if asked is not None and self.left:
+                # Which alias an earlier pin was for is nowhere recorded.
+                return "model pinned" if asked in self.left else "pin moved"
             return "model added"
         if all(target.revision != each.revision for each in self.targets):
             return "revision changed"

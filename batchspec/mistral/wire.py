@@ -110,7 +110,7 @@ def read_file(value: object) -> RemoteFile:
 
 def read_models(value: object) -> tuple[ModelCard, ...]:
     """Read the list of models (`ModelList`). A day that is no day is not told; all else must be of its type."""
-    return tuple(_model(item) for item in _Fields("list", value).items("data") or ())
+    return tuple(_model(item) for item in read_page(value).items)
 
 
 def _model(value: object) -> ModelCard:

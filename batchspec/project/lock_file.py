@@ -97,6 +97,7 @@ class _Reading:
 
     def __init__(self, toml: TomlText) -> None:
         self._toml = toml
+        self._add = toml.add
 
     def lock(self) -> ModelLock:
         document = self._toml.document
@@ -104,14 +105,14 @@ class _Reading:
         if version != _VERSION or isinstance(version, bool):
             newer = isinstance(version, int) and version > _VERSION
             hint = "it was made by a later batchspec: use that" if newer else f"write `version = {_VERSION}`"
-            self._toml.add(("version",), "lock-version", f"`version` must be {_VERSION}", hint=hint)
+            self._add(("version",), "lock-version", f"`version` must be {_VERSION}", hint=hint)
             return ModelLock()
         for key in document:
             if key not in _KEYS:
-                self._toml.add((key,), "unknown-key", f"unknown key `{key}`", hint=did_you_mean(key, _KEYS))
+                self._add((key,), "unknown-key", f"unknown key `{key}`", hint=did_you_mean(key, _KEYS))
         models = document.get("models", {})
         if not isinstance(models, dict):
-            self._toml.add(("models",), "wrong-type", "`models` must be a table", hint='write `[models."ALIAS"]`')
+            self._add(("models",), "wrong-type", "`models` must be a table", hint='write `[models."ALIAS"]`')
             models = {}
         pins = {alias: pin for alias, value in models.items() if (pin := self._pin(alias, value)) is not None}
         return ModelLock(pins=pins, unpinned=self._unpinned(document.get("unpinned", []), set(pins)))
@@ -120,40 +121,40 @@ class _Reading:
         names = value if isinstance(value, list) else [None]
         if not all(isinstance(name, str) and name for name in names):
             hint = 'write `unpinned = ["my-model"]`'
-            self._toml.add(("unpinned",), "wrong-type", "`unpinned` must be a list of names", hint=hint)
+            self._add(("unpinned",), "wrong-type", "`unpinned` must be a list of names", hint=hint)
             return frozenset()
         for name in sorted(pinned & set(names)):
-            self._toml.add(("unpinned",), "lock-pin", f"`{name}` is pinned too", hint="remove one of them")
+            self._add(("unpinned",), "lock-pin", f"`{name}` is pinned too", hint="remove one of them")
         return frozenset(names)
 
     def _pin(self, alias: str, value: object) -> Pin | None:
         path = ("models", alias)
         if not isinstance(value, dict):
             hint = f'write `[models."{alias}"]`, and below it `model = "…"`'
-            self._toml.add(path, "wrong-type", f"`{alias}` must be a table", hint=hint)
+            self._add(path, "wrong-type", f"`{alias}` must be a table", hint=hint)
             return None
         for key in value:
             if key not in _PIN_KEYS:
-                self._toml.add((*path, key), "unknown-key", f"unknown key `{key}`", hint=did_you_mean(key, _PIN_KEYS))
+                self._add((*path, key), "unknown-key", f"unknown key `{key}`", hint=did_you_mean(key, _PIN_KEYS))
         for key in _PIN_KEYS:
             if key in value and not (isinstance(value[key], str) and value[key].strip()):
-                self._toml.add((*path, key), "wrong-type", f"`{key}` must be text in quotes", hint=_ANEW)
+                self._add((*path, key), "wrong-type", f"`{key}` must be text in quotes", hint=_ANEW)
                 return None
         model, deprecation = value.get("model"), value.get("deprecation")
         if model is None:
-            self._toml.add(path, "missing-key", f"`model` is missing: what does `{alias}` stand for?", hint=_ANEW)
+            self._add(path, "missing-key", f"`model` is missing: what does `{alias}` stand for?", hint=_ANEW)
             return None
         if is_fixed(alias):
             detail = "a name with a date, a fine-tuned model and an agent stand for themselves"
-            self._toml.add(path, "lock-pin", f"`{alias}` is no alias", detail=detail, hint="remove this table")
+            self._add(path, "lock-pin", f"`{alias}` is no alias", detail=detail, hint="remove this table")
         elif not is_fixed(model):
             detail = "it could come to stand for another one"
-            self._toml.add((*path, "model"), "lock-pin", f"`{model}` is no dated model", detail=detail, hint=_ANEW)
+            self._add((*path, "model"), "lock-pin", f"`{model}` is no dated model", detail=detail, hint=_ANEW)
         elif model.startswith("agent:"):
-            self._toml.add((*path, "model"), "lock-pin", f"`{model}` is an agent, and no model", hint=_ANEW)
+            self._add((*path, "model"), "lock-pin", f"`{model}` is an agent, and no model", hint=_ANEW)
         if deprecation is not None and not _is_day(deprecation):
             hint = 'write it as "2026-11-30"'
-            self._toml.add((*path, "deprecation"), "wrong-type", "`deprecation` must be a day in quotes", hint=hint)
+            self._add((*path, "deprecation"), "wrong-type", "`deprecation` must be a day in quotes", hint=hint)
         return Pin(model, deprecation, value.get("replacement"))
 
 

@@ -51,6 +51,7 @@ def spec_documents(plan: Plan) -> list[Document]:
 def _variant(variant: VariantPlan) -> Document:
     return {
         "model": variant.model,
+        "asked": variant.asked or variant.model,
         "matrix": dict(variant.matrix),
         "replicates": variant.replicates,
         "rows": variant.rows,

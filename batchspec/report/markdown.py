@@ -9,7 +9,7 @@ from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
 from batchspec.report.costs import plan_cost
 from batchspec.report.safe_text import safe
 from batchspec.report.style import plural, size
-from batchspec.report.variants import matrix_words
+from batchspec.report.variants import matrix_words, model_words
 
 _TICKS = re.compile("`+")
 _MOST_SPECS = 100
@@ -84,7 +84,7 @@ def _counts(variant: VariantPlan) -> str:
 
 def _variant(variant: VariantPlan) -> str:
     """Return a variant's name: its model, and what its matrix says."""
-    return "<br>".join([_text(variant.model), *map(_text, matrix_words(variant.matrix))])
+    return "<br>".join([_text(model_words(variant)), *map(_text, matrix_words(variant.matrix))])
 
 
 def _text(text: str) -> str:

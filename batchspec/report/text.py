@@ -19,7 +19,7 @@ from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
 from batchspec.report.costs import cost_lines, plan_cost, spent_text
 from batchspec.report.safe_text import safe
 from batchspec.report.style import Style, plural, size, table
-from batchspec.report.variants import matrix_words
+from batchspec.report.variants import matrix_words, model_words
 
 _SIGNS: tuple[tuple[Action, str, str, str], ...] = (
     (Action.SUBMIT, "+", "submit", "green"),
@@ -59,7 +59,7 @@ def _variant_lines(variant: VariantPlan, style: Style) -> list[str]:
         rows += f", {variant.duplicates:,} of them the same as another"
     if variant.replicates > 1:
         rows += f", {variant.replicates:,} times each"
-    name = " ".join([safe(variant.model), *matrix_words(variant.matrix)])
+    name = " ".join([model_words(variant), *matrix_words(variant.matrix)])
     lines = [f"  {name}  {style(rows, 'dim')}"]
     reasons = ", ".join(f"{count:,} {why}" for why, count in variant.reasons.most_common())
     for action, sign, word, colour in _SIGNS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from batchspec.core.json_text import encode
+from batchspec.core.planning import VariantPlan
 from batchspec.report.safe_text import safe
 
 _LONGEST = 60
@@ -19,3 +20,10 @@ def _value(value: object) -> str:
     text = safe(value if isinstance(value, str) else encode(value).decode("utf-8", "replace"))
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def model_words(variant: VariantPlan) -> str:
+    """Return a variant's model, and the alias that a lock has pinned to it."""
+    if variant.asked is None:
+        return safe(variant.model)
+    return f"{safe(variant.model)} ({safe(variant.asked)})"

@@ -21,7 +21,7 @@ from batchspec.core.inspection import (
     StateFacts,
     StateProblem,
 )
-from batchspec.core.ledger import Claim, Phase
+from batchspec.core.ledger import Claim, Phase, RequestStatus
 from batchspec.core.model import BatchJob, BatchJobStatus, BodyDigest, RequestDigest, Target
 from batchspec.state.database import open_to_look, version_of
 from batchspec.state.declarations import read_targets
@@ -121,6 +121,15 @@ class Inspection(Tables):
         """Return how many requests belong to a claim, by their status."""
         sql = "SELECT status, count(*) FROM request WHERE claim_id = ? GROUP BY status ORDER BY status"
         return {int(status): int(count) for status, count in self._rows(sql, [claim_id])}
+
+    def sent_to(self, model: str) -> int:
+        """Return how many requests are answered by a model, or in flight there, under just this name."""
+        sql = (
+            "SELECT count(*) FROM claim JOIN request ON request.claim_id = claim.id"
+            " WHERE claim.model = ? AND request.status IN (?, ?)"
+        )
+        row = self._row(sql, [model, RequestStatus.CLAIMED, RequestStatus.SUCCEEDED])
+        return 0 if row is None else int(row[0])
 
     def requests_named(self, prefix: str, most: int) -> Sequence[RequestEntry]:
         """Return the requests whose digest in hexadecimal begins so, at most so many."""

@@ -59,8 +59,22 @@ def test_a_manifest_says_what_an_output_was_made_of() -> None:
     assert document["jobs"] == ["j1", "j2"]
     assert document["output"]["rows"] == 3
     assert document["models"] == [
-        {"asked": "m", "answered": ["m-2506"], "answers": 2, "tokens": {"input": 6, "output": 4}, "cost_usd": None},
-        {"asked": "n", "answered": [], "answers": 0, "tokens": {"input": 0, "output": 0}, "cost_usd": None},
+        {
+            "asked": "m",
+            "pinned": None,
+            "answered": ["m-2506"],
+            "answers": 2,
+            "tokens": {"input": 6, "output": 4},
+            "cost_usd": None,
+        },
+        {
+            "asked": "n",
+            "pinned": None,
+            "answered": [],
+            "answers": 0,
+            "tokens": {"input": 0, "output": 0},
+            "cost_usd": None,
+        },
     ]
     assert document["tokens"] == {"input": 6, "output": 4}
     assert document["cost_usd"] is None

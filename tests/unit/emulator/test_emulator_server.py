@@ -65,6 +65,36 @@ def test_models_are_listed_by_alias_and_by_date(tmp_path: Path) -> None:
         client.json("GET", "/v1/models/nobody", status=404)
 
 
+def test_an_alias_can_be_moved_and_what_it_leaves_stays_listed(tmp_path: Path) -> None:
+    with serving(tmp_path) as client:
+        moved = {"model": "mistral-small-2603", "deprecation": None, "replacement": None}
+        shown = client.json(
+            "PUT", "/emulator/models", json={"mistral-small-latest": moved, "voxtral-mini-latest": None}
+        )
+        assert shown["mistral-small-latest"] == moved
+        assert client.json("GET", "/emulator/models") == shown
+        cards = {card["id"]: card for card in client.json("GET", "/v1/models")["data"]}
+        assert len(cards) == len(client.json("GET", "/v1/models")["data"])
+        assert cards["mistral-small-latest"]["name"] == "mistral-small-2603"
+        assert cards["mistral-small-latest"]["aliases"] == ["mistral-small-2603"]
+        assert cards["mistral-small-2603"]["aliases"] == ["mistral-small-latest"]
+        assert cards["mistral-small-2506"]["aliases"] == []
+        assert "voxtral-mini-latest" not in cards
+        end = {"model": "m-2506", "deprecation": "2026-05-31T12:00:00Z", "replacement": "m-2603"}
+        client.json("PUT", "/emulator/models", json={"m-latest": end, "m": end})
+        card = client.json("GET", "/v1/models/m-2506")
+        assert (card["aliases"], card["deprecation"]) == (["m", "m-latest"], "2026-05-31T12:00:00Z")
+        assert card["deprecation_replacement_model"] == "m-2603"
+
+
+@pytest.mark.parametrize("given", [[], {"m": 3}, {"m": {}}, {"m": {"model": 3}}, {"m": {"model": "x", "more": 1}}])
+def test_an_alias_that_says_nothing_is_refused(tmp_path: Path, given: object) -> None:
+    with serving(tmp_path) as client:
+        before = client.json("GET", "/emulator/models")
+        client.json("PUT", "/emulator/models", json=given, status=422)
+        assert client.json("GET", "/emulator/models") == before
+
+
 def test_a_connection_stays_open_for_the_next_call(tmp_path: Path) -> None:
     with serving(tmp_path) as client:
         where = urlsplit(client.url)

@@ -67,6 +67,16 @@ def test_the_client_fills_the_port_that_the_commands_know() -> None:
         assert as_port(mistral).get_job(JOB_ID) is not None
 
 
+def test_models_are_listed_by_one_call_and_a_glance_is_made_once() -> None:
+    busy = answer(503, {"message": "busy"})
+    models = answer(200, {"object": "list", "data": [{"id": "m-2506"}]})
+    with scripted(busy, models, busy) as server, provider(server.url) as mistral:
+        assert [card.id for card in mistral.models()] == ["m-2506"]
+        with pytest.raises(ProviderUnavailableError):
+            mistral.models(patient=False)
+    assert server.lines == ["GET /v1/models"] * 3
+
+
 def test_a_prefix_of_the_address_is_kept() -> None:
     with scripted(answer(200, job())) as server, provider(f"{server.url}/gateway/eu") as mistral:
         mistral.get_job(JOB_ID)

@@ -7,7 +7,8 @@ from mistral_server import BATCH_FILE, FILE_ID, JOB_ID, job
 
 from batchspec.core.errors import ProviderError
 from batchspec.core.model import BatchJob, BatchJobStatus, RemoteFile
-from batchspec.mistral.wire import read_file, read_job, read_page
+from batchspec.core.model_cards import ModelCard
+from batchspec.mistral.wire import read_file, read_job, read_models, read_page
 
 
 def test_a_whole_job_is_read() -> None:
@@ -129,3 +130,23 @@ def test_an_id_that_could_lead_elsewhere_is_refused_before_it_names_a_file(odd: 
         assert raised.value.summary.isprintable()
     with pytest.raises(ProviderError, match=r"which is no id"):
         read_file({"id": odd})
+
+
+def test_models_are_read_with_their_other_names_and_the_day_of_their_end() -> None:
+    whole = {
+        "id": "m-latest",
+        "object": "model",
+        "name": "m-2506",
+        "aliases": ["m-2506", "m"],
+        "deprecation": "2026-05-31T12:00:00Z",
+        "deprecation_replacement_model": "m-2603",
+        "capabilities": {},
+    }
+    read = read_models({"object": "list", "data": [whole, {"id": "org/x", "aliases": None, "deprecation": "soon"}]})
+    assert read == (ModelCard("m-latest", "m-2506", ("m-2506", "m"), "2026-05-31", "m-2603"), ModelCard("org/x"))
+
+
+@pytest.mark.parametrize("value", [[], {}, {"data": None}, {"data": [{}]}, {"data": [{"id": "m", "aliases": [3]}]}])
+def test_what_is_no_list_of_models_does_not_pass_for_one(value: object) -> None:
+    with pytest.raises(ProviderError):
+        read_models(value)
