@@ -20,6 +20,7 @@ from batchspec.cli.options import shared
 from batchspec.cli.remote import cancel, gc, jobs
 from batchspec.cli.retrying import retry
 from batchspec.cli.running import Run
+from batchspec.cli.showing import show
 from batchspec.cli.state import state
 from batchspec.core.errors import BatchspecError, ExitCode
 
@@ -88,6 +89,7 @@ for _command in (
     status,
     wait,
     results,
+    show,
     retry,
     lock,
     cancel,

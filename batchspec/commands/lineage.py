@@ -14,6 +14,7 @@ from batchspec.core.errors import FileProblemError
 from batchspec.core.ledger import RecordedResult
 from batchspec.core.manifest import Answers, Commit, Lineage, is_manifest, manifest, manifest_path
 from batchspec.core.model import FileList, RequestDigest
+from batchspec.core.model_lock import LOCK_FILE
 from batchspec.core.ports import Scratch
 from batchspec.core.records import WritesBytes
 
@@ -55,33 +56,42 @@ class HashedStream:
         return self._digest.hexdigest()
 
 
-def write_manifest(
+def lineage_of(
     loaded: LoadedSpec, tally: Tally, sha256: str, counts: Mapping[str, int], commit: Commit | None, world: World
-) -> None:
-    """Write the manifest of an output that was just written, unless the one that is there says the same."""
+) -> Lineage:
+    """Return all that is to be said of how an output of these bytes came about."""
     spec = loaded.spec
-    told = manifest(
-        Lineage(
-            version=__version__,
-            spec=spec.name,
-            spec_path=spec.path,
-            sources=loaded.sources.texts,
-            commit=None if commit is None else commit.id,
-            clean=None if commit is None else _is_clean(commit, world),
-            endpoint=spec.endpoint,
-            variants=[each.shown for each in spec.combinations] if spec.has_matrix else [],
-            replicates=spec.replicates,
-            revision=spec.revision,
-            inputs=_inputs(loaded),
-            answers=tally.answers,
-            jobs=sorted(tally.jobs),
-            output_path=spec.output_path,
-            output_sha256=sha256,
-            counts=counts,
-            pins=spec.pins,
-        )
+    return Lineage(
+        version=__version__,
+        spec=spec.name,
+        spec_path=spec.path,
+        sources=loaded.sources.texts,
+        commit=None if commit is None else commit.id,
+        clean=None if commit is None else _is_clean(commit, world),
+        endpoint=spec.endpoint,
+        variants=[each.shown for each in spec.combinations] if spec.has_matrix else [],
+        replicates=spec.replicates,
+        revision=spec.revision,
+        inputs=_inputs(loaded),
+        answers=tally.answers,
+        jobs=sorted(tally.jobs),
+        output_path=spec.output_path,
+        output_sha256=sha256,
+        counts=counts,
+        pins=spec.pins,
     )
-    path = manifest_path(spec.output_path)
+
+
+def commit_of(loaded: LoadedSpec, world: World) -> Commit | None:
+    """Return the commit that is checked out, with what of a spec's own files differs from it."""
+    lock = [LOCK_FILE] if loaded.spec.pins else []
+    return world.commit(sorted({*loaded.sources.texts, *lock}))
+
+
+def write_manifest(lineage: Lineage, world: World) -> None:
+    """Write the manifest of an output that was just written, unless the one that is there says the same."""
+    told = manifest(lineage)
+    path = manifest_path(lineage.output_path)
     if _content(path, len(told), world) != told:
         with world.open_output(path) as stream:
             stream.write(told)

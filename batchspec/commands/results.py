@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from batchspec.commands.desired import RowsDigest, rendered_chunks
 from batchspec.commands.findings import Findings
-from batchspec.commands.lineage import HashedStream, Tally, write_manifest
+from batchspec.commands.lineage import HashedStream, Tally, commit_of, lineage_of, write_manifest
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity
@@ -24,7 +24,6 @@ from batchspec.core.json_text import encode, parse
 from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
 from batchspec.core.manifest import combined, manifest_path
 from batchspec.core.model import InputRow, RequestDigest, Target
-from batchspec.core.model_lock import LOCK_FILE
 from batchspec.core.records import Cell, JsonText, OutputFormat, Record, WritesBytes, cell
 from batchspec.core.rendering import RenderedRow
 
@@ -117,14 +116,14 @@ def export(specs: Sequence[LoadedSpec], world: World) -> list[Output]:
     outputs = []
     for loaded in specs:
         path = loaded.spec.output_path
-        commit = world.commit(sorted({*loaded.sources.texts, *([LOCK_FILE] if loaded.spec.pins else [])}))
+        commit = commit_of(loaded, world)
         with world.new_scratch() as scratch:
             tally = Tally(loaded.spec.models, scratch)
             with world.open_output(path) as stream:
                 hashed = HashedStream(stream)
                 output = write_results(loaded, hashed, world, path=path, tally=tally)
             output.manifest = manifest_path(path)
-            write_manifest(loaded, tally, hashed.sha256(), output.counts, commit, world)
+            write_manifest(lineage_of(loaded, tally, hashed.sha256(), output.counts, commit, world), world)
         world.ledger.save_output(path, _fingerprint(loaded, output.rows_digest, world))
         outputs.append(output)
     return outputs

@@ -60,7 +60,7 @@ def _time(seconds: float | None) -> str:
 def shown_text(shown: Shown, style: Style) -> str:
     """Return the stories of claims and of requests."""
     parts = ["\n".join(_claim_lines(told, style)) for told in shown.claims]
-    parts += ["\n".join(_request_lines(told, style)) for told in shown.requests]
+    parts += ["\n".join(request_lines(told, style)) for told in shown.requests]
     return "\n\n".join(parts)
 
 
@@ -100,7 +100,8 @@ def _story_lines(story: ClaimStory, style: Style) -> Iterable[str]:
         yield f"  deleted    the job at the provider, {_time(story.deleted_at)}"
 
 
-def _request_lines(told: RequestTold, style: Style) -> Iterable[str]:
+def request_lines(told: RequestTold, style: Style) -> Iterable[str]:
+    """Yield a request's story: status and tries, the rows that declare it, its answer, its claims and jobs."""
     entry = told.entry
     name = style(f"request {entry.digest.hex()}", "bold")
     yield f"{name}  {status_word(entry.status)} after {_tries(entry.attempts)}"
@@ -215,10 +216,11 @@ def checked_text(checked: Checked, style: Style) -> str:
 
 def claims_document(stories: Iterable[ClaimStory]) -> Document:
     """Return the document of `state list --json`."""
-    return {"format_version": FORMAT_VERSION, "claims": [_claim_fields(story) for story in stories]}
+    return {"format_version": FORMAT_VERSION, "claims": [claim_fields(story) for story in stories]}
 
 
-def _claim_fields(story: ClaimStory) -> Document:
+def claim_fields(story: ClaimStory) -> Document:
+    """Return a claim and its job as documents show them."""
     claim, job = story.claim, story.job
     return {
         "job_id": claim.job_id,
@@ -259,7 +261,7 @@ def shown_document(shown: Shown) -> Document:
     return {
         "format_version": FORMAT_VERSION,
         "claims": [
-            _claim_fields(told.story)
+            claim_fields(told.story)
             | {
                 "requests_by_status": {status_word(status): count for status, count in told.requests.items()},
                 "quarantined": [
@@ -269,22 +271,24 @@ def shown_document(shown: Shown) -> Document:
             }
             for told in shown.claims
         ],
-        "requests": [_request_fields(told) for told in shown.requests],
+        "requests": [request_fields(told) for told in shown.requests],
     }
 
 
-def _request_fields(told: RequestTold) -> Document:
+def request_fields(told: RequestTold) -> Document:
+    """Return a request with its claims and its answer as documents show it."""
     return {
         "digest": told.entry.digest.hex(),
         "status": status_word(told.entry.status),
         "attempts": told.entry.attempts,
         "rows": [{"spec": spec, "custom_id": custom_id} for spec, custom_id in told.rows],
-        "claims": [_claim_fields(story) for story in told.claims],
-        "answer": None if told.answer is None else _answer_fields(told.answer),
+        "claims": [claim_fields(story) for story in told.claims],
+        "answer": None if told.answer is None else answer_fields(told.answer),
     }
 
 
-def _answer_fields(answer: AnswerStory) -> Document:
+def answer_fields(answer: AnswerStory) -> Document:
+    """Return an answer as documents show it."""
     body: object = None
     if answer.body is not None:
         try:
