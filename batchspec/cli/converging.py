@@ -19,6 +19,8 @@ from batchspec.core.errors import ExitCode, InvalidInputError
 
 if TYPE_CHECKING:
     from batchspec.commands.apply import Applied
+    from batchspec.commands.pins import ModelsInUse
+    from batchspec.commands.status import Status
     from batchspec.core.planning import Plan
 
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 @click.option("--no-refresh", is_flag=True, help="Plan from recorded state alone; needs no key.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to send.")
 @click.option("--markdown", is_flag=True, help="Write the plan as Markdown, for a comment on a pull request.")
+@click.option(
+    "--explain", metavar="CUSTOM_ID", help="Show one row's requests, what they are made of, what has changed."
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan, for `apply FILE` to send just that."
 )
@@ -42,6 +47,7 @@ def plan(
     no_refresh: bool,
     detailed_exitcode: bool,
     markdown: bool,
+    explain: str | None,
     out: Path | None,
     prices_file: Path | None,
     exact_tokens: bool,
@@ -51,22 +57,23 @@ def plan(
 
     \b
     batchspec plan specs/ --detailed-exitcode
+    batchspec plan --explain T-17
     batchspec plan --out review.plan && batchspec apply review.plan
     """
-    from batchspec.cli import wiring
+    from batchspec.cli import explaining, wiring
     from batchspec.cli.saving import Saving
     from batchspec.commands.pins import models_in_use
     from batchspec.commands.status import status as stand
-    from batchspec.report.documents import plan_document
-    from batchspec.report.markdown import plan_markdown
-    from batchspec.report.models import model_notes, models_document
-    from batchspec.report.text import notes_text, plan_text
 
     if as_json and markdown:
         raise InvalidInputError("--json and --markdown are both given", hint="keep one of them")
     options, project = run.open(paths, own, as_json=as_json)
     console = run.console
     specs = wiring.load(project)
+    if explain is not None:
+        explaining.refuse_beside(out=out, markdown=markdown)
+        sends = explaining.explain_row(explain, specs, project, options, run, refreshes=not no_refresh)
+        return ExitCode.CHANGES if detailed_exitcode and sends else ExitCode.DONE
     prices = load_prices(prices_file)
     with (
         Saving(out) as saving,
@@ -85,15 +92,25 @@ def plan(
         found = stand(specs, world=metering, book=saving.book)
         saving.save(found, specs, project, options, world, console)
         used = models_in_use([each.spec for each in specs], project.lock, world.catalogue)
+    _show_plan(found, used, console, markdown=markdown)
+    return ExitCode.CHANGES if detailed_exitcode and found.plan.changes else ExitCode.DONE
+
+
+def _show_plan(found: Status, used: ModelsInUse, console: Console, *, markdown: bool) -> None:
+    """Show a plan, and what there is to say of its models."""
+    from batchspec.report.documents import plan_document
+    from batchspec.report.markdown import plan_markdown
+    from batchspec.report.models import model_notes, models_document
+    from batchspec.report.text import notes_text, plan_text
+
     notes = [*found.notes, *model_notes(used)]
-    if as_json:
+    if console.json:
         console.document(plan_document(found.plan) | {"models": models_document(used.models)})
     elif markdown:
         console.out(plan_markdown(found.plan, notes).rstrip("\n"))
     else:
         console.out(plan_text(found.plan, console.out_style(), console.relative))
         console.say(notes_text(notes, console.err_style()))
-    return ExitCode.CHANGES if detailed_exitcode and found.plan.changes else ExitCode.DONE
 
 
 @click.command()

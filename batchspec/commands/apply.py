@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from batchspec.commands.desired import declared_rows
+from batchspec.commands.explain import record_parts
 from batchspec.commands.limits import RunLimits
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.plan import make_plan
@@ -165,6 +166,7 @@ class _Run:
             for each in planned:
                 if each.redeclare:
                     self._redeclare(self._loaded[each.plan.name], scratch, whole=each.plan.whole)
+            record_parts(self._specs, world)
         self._promised = plan.to_come if allowed is None else self._promised - _submits(plan, self._following)
         self._limits.spend(plan)
         self._stands = once_sent(plan)

@@ -22,7 +22,7 @@ from batchspec.core.ports import Progress, Scratch, SpoolWriter
 from batchspec.core.rendering import RenderedRow
 from batchspec.core.saved_plan import Batch, PlanBook, variant_key
 from batchspec.core.sharding import CountingWriter, CutShard, ShardCutter, goes_inline, inline_limits
-from batchspec.core.spec import Submit
+from batchspec.core.spec import Spec, Submit
 
 Adopted = Mapping[tuple[str, str, str], int]
 """How many requests of each (spec, model, variant) this command has adopted."""
@@ -70,6 +70,14 @@ def make_plan(
     findings.raise_if_errors()
     shards = tuple(shard for each in planned for shard in each.shards)
     return Plan(specs=tuple(each.plan for each in planned), shards=shards, refreshed=refreshed), tuple(planned)
+
+
+def declared_before(spec: Spec, ledger: Ledger) -> Before:
+    """Return what a spec declared when it was last applied, for the reasons of a plan."""
+    forms = frozenset(ledger.declared_counts(spec.name))
+    targets = ledger.declared_targets(spec.name)
+    left = frozenset(target.model for target in targets).difference(spec.models)
+    return Before(anything=bool(forms), targets=targets, forms=forms, pins=spec.pins, left=left)
 
 
 class _Way(NamedTuple):
@@ -122,14 +130,7 @@ class _SpecPlanner:
         self._variants: dict[tuple[str, str], VariantPlan] = {}
         self._ways: dict[Form, tuple[_Way, ...]] = {form: self._ways_of(form, adopted) for form in self._forms}
         self._declared_before = ledger.declared_counts(spec.name)
-        targets = ledger.declared_targets(spec.name)
-        self._before = Before(
-            anything=bool(self._declared_before),
-            targets=targets,
-            forms=frozenset(self._declared_before),
-            pins=spec.pins,
-            left=frozenset(target.model for target in targets).difference(spec.models),
-        )
+        self._before = declared_before(spec, ledger)
         self._still_declared: Counter[str] = Counter()
         self._changed = self._before.targets != frozenset(spec.targets)
         self._rows = self._waiting = self._blocked = self._to_come = 0

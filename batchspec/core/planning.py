@@ -251,19 +251,26 @@ class Before:
     pins: Mapping[str, str] = field(default_factory=dict)
     left: frozenset[str] = frozenset()
 
+    def differs(self, target: Target) -> tuple[str, ...]:
+        """Return in which of model, revision and replicate a target is new; of several, in the first."""
+        if target in self.targets:
+            return ()
+        if all(target.model != each.model for each in self.targets):
+            return ("model",)
+        return ("revision",) if all(target.revision != each.revision for each in self.targets) else ("replicate",)
+
     def new_target(self, target: Target) -> str | None:
         """Say in what a target is new, in a few words; None where it is not."""
-        if target in self.targets:
-            return None
-        if all(target.model != each.model for each in self.targets):
+        new = self.differs(target)
+        if new == ("model",):
             asked = self.pins.get(target.model)
             if asked is not None and self.left:
                 # Which alias an earlier pin was for is nowhere recorded.
                 return "model pinned" if asked in self.left else "pin moved"
-            return "model added"
-        if all(target.revision != each.revision for each in self.targets):
-            return "revision changed"
-        return "replicate added"
+        return _NEW[new[0]] if new else None
+
+
+_NEW = {"model": "model added", "revision": "revision changed", "replicate": "replicate added"}
 
 
 def reason(
