@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.errors import AccessError, InvalidInputError, StateError
 from batchspec.core.inspection import (
     AnswerStory,
     ClaimStory,
+    EarlierTry,
     Inspector,
     QuarantinedLine,
     RequestEntry,
@@ -40,14 +41,15 @@ class ClaimTold:
 class RequestTold:
     """A request as it is shown: the rows (spec, custom_id) that declare it, its claims and its latest answer.
 
-    Which claims an earlier try belonged to is not kept once it was collected: `claims` are the latest, that of the
-    answer, and those that still hold it.
+    `earlier` are the tries that had another end before. `claims` are the latest, that of the answer, and those of the
+    earlier tries.
     """
 
     entry: RequestEntry
     rows: tuple[tuple[str, str], ...]
     claims: tuple[ClaimStory, ...]
     answer: AnswerStory | None
+    earlier: tuple[EarlierTry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +119,16 @@ def _requests_of_row(spec: str, custom_id: str, inspector: Inspector) -> Sequenc
 
 
 def _told(entry: RequestEntry, inspector: Inspector) -> RequestTold:
-    answer = inspector.answer(entry.digest)
-    ids = {entry.claim_id} | ({answer.claim_id} if answer else set())
+    told = request_told(entry, (), inspector)
+    return replace(told, rows=tuple(_rows_of(entry.digest, told.claims, inspector)))
+
+
+def request_told(entry: RequestEntry, rows: tuple[tuple[str, str], ...], inspector: Inspector) -> RequestTold:
+    """Return a request with all that is recorded of it; which rows declare it is known already."""
+    answer, earlier = inspector.answer(entry.digest), inspector.earlier(entry.digest)
+    ids = {entry.claim_id} | ({answer.claim_id} if answer else set()) | {each.claim_id for each in earlier}
     claims = inspector.claims(ids=sorted(ids))
-    return RequestTold(
-        entry=entry, rows=tuple(_rows_of(entry.digest, claims, inspector)), claims=tuple(claims), answer=answer
-    )
+    return RequestTold(entry=entry, rows=rows, claims=tuple(claims), answer=answer, earlier=tuple(earlier))
 
 
 def _rows_of(digest: RequestDigest, claims: Sequence[ClaimStory], inspector: Inspector) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from batchspec.commands.desired import rendered_chunks
 from batchspec.commands.findings import Findings
-from batchspec.commands.inspect import RequestTold
+from batchspec.commands.inspect import RequestTold, request_told
 from batchspec.commands.lineage import HashedStream, Tally, commit_of, lineage_of
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.results import write_results
@@ -211,10 +211,7 @@ def _with_past(story: RequestStory, spec: str, inspector: Inspector) -> RequestS
     entry = next(iter(inspector.requests([story.digest])), None)
     if entry is None:
         return story
-    answer = inspector.answer(entry.digest)
-    claims = inspector.claims(ids=sorted({entry.claim_id} | ({answer.claim_id} if answer else set())))
-    row = (spec, story.row.custom_id)
-    told = RequestTold(entry=entry, rows=(row,), claims=tuple(claims), answer=answer)
+    told = request_told(entry, ((spec, story.row.custom_id),), inspector)
     return replace(story, told=told, text=next(_answer_texts(told, story.endpoint), None))
 
 

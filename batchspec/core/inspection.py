@@ -46,6 +46,15 @@ class AnswerStory(NamedTuple):
     body: bytes | None
 
 
+class EarlierTry(NamedTuple):
+    """How a try of a request ended that another has replaced."""
+
+    claim_id: int
+    outcome: str
+    status_code: int | None
+    error: str | None
+
+
 class RequestEntry(NamedTuple):
     """A request as it is stored: `status` is a number of `core.ledger.RequestStatus`, or of a later version."""
 
@@ -132,6 +141,10 @@ class Inspector(Protocol):
 
     def answer(self, digest: RequestDigest) -> AnswerStory | None:
         """Return a request's latest answer."""
+        ...
+
+    def earlier(self, digest: RequestDigest) -> Sequence[EarlierTry]:
+        """Return how the tries of a request ended that others have replaced, the oldest claim's first."""
         ...
 
     def quarantined(self, job_id: str) -> Sequence[QuarantinedLine]:

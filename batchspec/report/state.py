@@ -113,8 +113,17 @@ def request_lines(told: RequestTold, style: Style) -> Iterable[str]:
         yield f"  answer     {answer.outcome}{status}{_tokens(answer)}"
         if answer.error is not None:
             yield f"  error      {safe(answer.error)}"
+    for each in told.earlier:
+        code = "" if each.status_code is None else f", status code {each.status_code}"
+        said = "" if each.error is None else f": {safe(each.error)}"
+        yield f"  earlier    {each.outcome}{code}, in {_job_of(each.claim_id, told.claims)}{said}"
     for story in told.claims:
         yield from (f"  {line}" for line in _story_lines(story, style))
+
+
+def _job_of(claim_id: int, claims: Iterable[ClaimStory]) -> str:
+    job_id = next((story.claim.job_id for story in claims if story.claim.id == claim_id), None)
+    return "no job" if job_id is None else f"job {safe(job_id)}"
 
 
 def _tries(count: int) -> str:
@@ -283,6 +292,15 @@ def request_fields(told: RequestTold) -> Document:
         "attempts": told.entry.attempts,
         "rows": [{"spec": spec, "custom_id": custom_id} for spec, custom_id in told.rows],
         "claims": [claim_fields(story) for story in told.claims],
+        "earlier": [
+            {
+                "job_id": next((story.claim.job_id for story in told.claims if story.claim.id == each.claim_id), None),
+                "outcome": each.outcome,
+                "status_code": each.status_code,
+                "error": each.error,
+            }
+            for each in told.earlier
+        ],
         "answer": None if told.answer is None else answer_fields(told.answer),
     }
 

@@ -16,6 +16,7 @@ from batchspec.core.inspection import (
     AnswerStory,
     ClaimStory,
     DeclaredSpec,
+    EarlierTry,
     QuarantinedLine,
     RequestEntry,
     StateFacts,
@@ -40,6 +41,8 @@ _REQUEST = "SELECT digest, status, attempts, claim_id FROM request"
 _DIGEST_DIGITS = 32
 _WITH_VARIANTS = 4
 """The version of the state from which a claim tells its revision, replicate and variant."""
+_WITH_EARLIER = 6
+"""That from which it is kept how earlier tries have ended."""
 
 
 class Inspection(Tables):
@@ -49,7 +52,9 @@ class Inspection(Tables):
         """Open the state at `path`. Raises StateError."""
         super().__init__(open_to_look(path))
         self._path = path
-        self._knows_variants = version_of(self._database, path) >= _WITH_VARIANTS
+        version = version_of(self._database, path)
+        self._knows_variants = version >= _WITH_VARIANTS
+        self._knows_earlier = version >= _WITH_EARLIER
 
     def __enter__(self) -> Inspection:
         return self
@@ -153,6 +158,13 @@ class Inspection(Tables):
             [digest],
         )
         return None if row is None else AnswerStory(*row)
+
+    def earlier(self, digest: RequestDigest) -> Sequence[EarlierTry]:
+        """Return how the tries of a request ended that others have replaced, the oldest claim's first."""
+        if not self._knows_earlier:
+            return []
+        sql = "SELECT claim_id, outcome, status_code, error FROM earlier WHERE digest = ? ORDER BY claim_id"
+        return [EarlierTry(*row) for row in self._rows(sql, [digest])]
 
     def quarantined(self, job_id: str) -> Sequence[QuarantinedLine]:
         """Return the lines of a job's results that fitted no request."""

@@ -193,6 +193,22 @@ CREATE TABLE spec_part (
 ) STRICT, WITHOUT ROWID;
 """
 
-STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH)
+SIXTH = """
+-- How an earlier try of a request ended, once another has replaced it; without the answer's body.
+CREATE TABLE earlier (
+    digest BLOB NOT NULL,
+    claim_id INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    status_code INTEGER,
+    error TEXT,
+    PRIMARY KEY (digest, claim_id)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER result_stays_as_earlier AFTER DELETE ON result
+BEGIN
+    INSERT OR REPLACE INTO earlier VALUES (OLD.digest, OLD.claim_id, OLD.outcome, OLD.status_code, OLD.error);
+END;
+"""
+
+STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
 VERSION = len(STEPS)
 """The version of the state that this program reads and writes, kept in `PRAGMA user_version`."""

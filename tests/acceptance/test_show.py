@@ -120,6 +120,26 @@ def test_a_failed_row_tells_its_error(tmp_path: Path) -> None:
         assert "no answers yet" in project.run("show", "demo").out
 
 
+def test_a_row_that_was_sent_again_tells_every_try_with_its_job_and_its_end(tmp_path: Path) -> None:
+    with EmulatorServer(tmp_path / "emulator") as server:
+        project = make_project(tmp_path / "project", MISTRAL_API_KEY="k", MISTRAL_BASE_URL=server.url)
+        server.set_faults(Faults(line_error_rate=1.0, line_error_status=400))
+        assert project.run("apply", "--yes", "--wait").code == 6
+        server.set_faults(Faults())
+        assert project.run("retry").code == 0
+        assert project.run("apply", "--yes", "--wait").code == 0
+        (told,) = project.run("show", "demo", "--id", "r2", "--json").document["requests"]
+        recorded = told["recorded"]
+        first, second = (claim["job_id"] for claim in recorded["claims"])
+        assert (recorded["attempts"], recorded["answer"]["outcome"]) == (2, "succeeded")
+        assert [(each["job_id"], each["outcome"], each["status_code"]) for each in recorded["earlier"]] == [
+            (first, "failed", 400)
+        ]
+        text = project.run("show", "demo", "--id", "r2").out
+        assert f"earlier    failed, status code 400, in job {first}" in text
+        assert f"job {second}" in text
+
+
 def test_what_is_not_there_is_refused_with_the_nearest_name(project: Project) -> None:
     missing = project.run("show", "demo", "--id", "r9")
     assert (missing.code, "no row of `demo` has the custom_id `r9`" in missing.err) == (3, True)
