@@ -72,7 +72,7 @@ def lineage_of(
         variants=[each.shown for each in spec.combinations] if spec.has_matrix else [],
         replicates=spec.replicates,
         revision=spec.revision,
-        inputs=_inputs(loaded),
+        inputs=input_digests(loaded),
         answers=tally.answers,
         jobs=sorted(tally.jobs),
         output_path=spec.output_path,
@@ -104,7 +104,8 @@ def _is_clean(commit: Commit, world: World) -> bool | None:
     return all(is_manifest(path) or world.ledger.saved_output(path) is not None for path in commit.changed)
 
 
-def _inputs(loaded: LoadedSpec) -> dict[str, str] | None:
+def input_digests(loaded: LoadedSpec) -> dict[str, str] | None:
+    """Return the SHA-256 of each file that a spec's rows were read from; None where their content makes no row."""
     if isinstance(loaded.spec.inputs, FileList):
         return None
     digests = dict(loaded.inputs.texts)

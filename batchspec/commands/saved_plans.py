@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from types import TracebackType
 
+from batchspec.commands.lineage import input_digests
 from batchspec.commands.loaded import LoadedSpec
-from batchspec.commands.sources import sha256_of
-from batchspec.core.errors import FileProblemError, StaleError
+from batchspec.core.errors import StaleError
 from batchspec.core.ledger import Ledger, RequestStatus
-from batchspec.core.model import FileList, RequestDigest
+from batchspec.core.model import RequestDigest
 from batchspec.core.planning import PendingShard
 from batchspec.core.saved_plan import Batch, RequestTable, SavedPlan, SavedSpec, without_texts
 
@@ -78,20 +78,9 @@ def describe(loaded: LoadedSpec, rows: str, document: Mapping[str, object]) -> S
         path=spec.path,
         rows=rows,
         sources=dict(loaded.sources.texts),
-        inputs=_inputs(loaded),
+        inputs=input_digests(loaded),
         plan=without_texts(document),
     )
-
-
-def _inputs(loaded: LoadedSpec) -> dict[str, str] | None:
-    """Return the digests of the files that rows were read from; None where their content makes no row."""
-    if isinstance(loaded.spec.inputs, FileList):
-        return None
-    digests = dict(loaded.inputs.texts)
-    for path in loaded.inputs.opened:
-        with suppress(FileProblemError):
-            digests.setdefault(path, sha256_of(path, loaded.inputs))
-    return digests
 
 
 class SavedRun:
@@ -196,7 +185,7 @@ class SavedRun:
         for saved in self.plan.specs:
             loaded = now.get(saved.path)
             if loaded is not None:
-                files = dict(loaded.sources.texts) | (_inputs(loaded) or {})
+                files = dict(loaded.sources.texts) | (input_digests(loaded) or {})
                 before = dict(saved.sources) | dict(saved.inputs or {})
                 yield from sorted(path for path, digest in before.items() if files.get(path) != digest)
 
