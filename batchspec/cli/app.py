@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from batchspec import __version__
+from batchspec.cli.collecting import gc
 from batchspec.cli.console import Console
 from batchspec.cli.converging import apply, plan, status, wait
 from batchspec.cli.examining import doctor
@@ -17,7 +18,7 @@ from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.locking import lock
 from batchspec.cli.offline import emulator, init, render, results, schema, validate
 from batchspec.cli.options import shared
-from batchspec.cli.remote import cancel, gc, jobs
+from batchspec.cli.remote import cancel, jobs
 from batchspec.cli.retrying import retry
 from batchspec.cli.running import Run
 from batchspec.cli.showing import show

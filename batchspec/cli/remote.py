@@ -1,4 +1,4 @@
-"""The commands about what lies at the provider: cancel, jobs, gc."""
+"""The commands about what lies at the provider: cancel, jobs."""
 
 from __future__ import annotations
 
@@ -110,46 +110,4 @@ def jobs(
         console.document(jobs_document(found))
     else:
         console.out(jobs_text(found, console.out_style()))
-    return ExitCode.DONE
-
-
-@click.command()
-@click.option("--remote", is_flag=True, help="The provider's files of jobs whose answers are all taken in.")
-@click.option("--jobs", "with_jobs", is_flag=True, help="With --remote: the records of those jobs too.")
-@click.option(
-    "--older-than", type=Duration(), default=0.0, metavar="DURATION", help="Only what ended so long ago (7d)."
-)
-@click.option("--yes", "-y", is_flag=True, help="Delete without asking.")
-@shared
-@click.pass_obj
-def gc(run: Run, /, remote: bool, with_jobs: bool, older_than: float, yes: bool, **own: Any) -> int:
-    """Delete what is no longer needed.
-
-    Shows first, asks first. Answers in the local state are never touched; but once a job's files are gone at the
-    provider, a new machine without this state cannot know them again.
-
-    \b
-    batchspec gc --remote --older-than 7d
-    """
-    from batchspec.cli import wiring
-    from batchspec.commands.gc import Leftovers, collect_garbage, leftovers
-    from batchspec.report.text import garbage_text, leftovers_text
-
-    options = run.options(own)
-    console = run.console
-    if not remote:
-        raise InvalidInputError("say what to delete: --remote", hint="`batchspec gc --remote` shows it before it asks")
-    project = wiring.open_settings(options)
-    console.root = project.root
-
-    def approve(found: Leftovers) -> None:
-        console.out(leftovers_text(found, console.out_style()))
-        ask(console, "delete them at the provider", yes=yes)
-
-    with wiring.open_world(
-        project, options, console, run.interrupts, command="gc", writes=True, needs_provider=True
-    ) as world:
-        found = leftovers(world, older_than=older_than, with_jobs=with_jobs)
-        gone = collect_garbage(found, world=world, provider=wiring.require(world), approve=approve)
-    console.out(garbage_text(gone))
     return ExitCode.DONE

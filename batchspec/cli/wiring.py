@@ -147,11 +147,13 @@ def open_world(
     writes: bool,
     needs_provider: bool,
     refreshes: bool = True,
+    clears: bool = True,
 ) -> Iterator[World]:
     """Open everything that a command over the state needs.
 
     `writes` commands wait for the state's lock or raise LockedError; one that could do without goes on from what is
     recorded. `needs_provider` raises AccessError where there is no key; otherwise the command goes on without.
+    `clears` is whether files that killed processes have left on their way are cleared at once.
     """
     from batchspec.project.repository import Repository
     from batchspec.project.spool import DiskSpool
@@ -159,7 +161,6 @@ def open_world(
     from batchspec.state.scratch import SqliteScratch
     from batchspec.state.store import SqliteLedger
 
-    environ = console.environ
     with ExitStack() as stack:
         progress = console.progress()
         stack.callback(progress.finish)
@@ -173,11 +174,10 @@ def open_world(
         ledger = stack.enter_context(SqliteLedger(path, project.settings.project_id))
         if provider is not None:
             ledger.bind(options.provider)
-        spool = DiskSpool(project.state.parent / "spool")
-        downloads = project.state.parent / "downloads"
-        if provider is not None:
+        spool, downloads = DiskSpool(project.state.parent / "spool"), project.state.parent / "downloads"
+        if clears and provider is not None:
             _make_empty(downloads)
-        if writes and locked:
+        if clears and writes and locked:
             stack.enter_context(spool)
         yield World(
             ledger=ledger,
@@ -193,9 +193,9 @@ def open_world(
             clock=interrupts,
             progress=progress,
             stop=interrupts.stop,
-            commit=Repository(project.root, environ).commit,
-            checkpoint=checkpoints(environ, console.say if console.verbose else _silence),
-            settle_seconds=_seconds(environ, "BATCHSPEC_SETTLE_SECONDS", DEFAULT_SETTLE_SECONDS),
+            commit=Repository(project.root, console.environ).commit,
+            checkpoint=checkpoints(console.environ, console.say if console.verbose else _silence),
+            settle_seconds=_seconds(console.environ, "BATCHSPEC_SETTLE_SECONDS", DEFAULT_SETTLE_SECONDS),
         )
 
 

@@ -97,6 +97,10 @@ class Provider(Protocol):
         """Return the uploaded files of exactly this name and purpose."""
         ...
 
+    def list_files(self) -> Iterator[RemoteFile]:
+        """Yield every file of the workspace, whoever has made it."""
+        ...
+
     def create_job(self, request: JobRequest) -> BatchJob:
         """Create a job with exactly one POST, never repeated.
 

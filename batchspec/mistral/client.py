@@ -102,6 +102,10 @@ class MistralProvider:
         found = every_page(lambda number: self._page("list the files", "/v1/files", query, number), read_file)
         return [file for file in found if file.filename == filename and file.purpose in (None, purpose)]
 
+    def list_files(self) -> Iterator[RemoteFile]:
+        """Yield every file of the workspace, every page of them."""
+        yield from every_page(lambda number: self._page("list the files", "/v1/files", (), number), read_file)
+
     def create_job(self, request: JobRequest) -> BatchJob:
         """Create a job with exactly one POST, see `submission.create_job`."""
         return submission.create_job(self._transport, request)

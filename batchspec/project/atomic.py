@@ -126,16 +126,29 @@ def _file_of(descriptor: int) -> Iterator[BinaryIO]:
             stream.close()
 
 
+def abandoned_in(folder: Path) -> list[Path]:
+    """Return the temporary files of writers that have died, in name order."""
+    return [part for part in sorted(folder.glob(f"{_PREFIX}*{_SUFFIX}")) if _is_abandoned(part, remove=False)]
+
+
 def _clear_abandoned(folder: Path) -> None:
     """Remove the temporary files of writers that have died. What cannot be removed is in nobody's way."""
     for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        with suppress(OSError):
-            descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _is_abandoned(part, remove=True)
+
+
+def _is_abandoned(part: Path, *, remove: bool) -> bool:
+    """Tell whether nobody holds a temporary file any more; remove it while that is sure."""
+    with suppress(OSError):
+        descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if remove:
                 part.unlink()
-            finally:
-                os.close(descriptor)
+            return True
+        finally:
+            os.close(descriptor)
+    return False
 
 
 def _destination(path: Path, root: Path | None) -> Path:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from batchspec.commands.apply import Applied
 from batchspec.commands.cancel import Cancelled
-from batchspec.commands.gc import Collected, Leftovers
 from batchspec.commands.init import Initialised
 from batchspec.commands.jobs import ListedJob
 from batchspec.commands.results import Output
@@ -162,18 +161,6 @@ def retried_text(retried: Retried, style: Style) -> str:
         if count
     ]
     return "\n".join([*lines, *left, f"{plural(total, 'request')} marked; `batchspec apply` sends them again"])
-
-
-def leftovers_text(found: Leftovers, style: Style) -> str:
-    """Return what is about to be deleted."""
-    rows = [("file", "what", "job"), *found.files, *((job, "job", job) for job in found.jobs)]
-    return table(rows, style)
-
-
-def garbage_text(gone: Collected) -> str:
-    """Return what was deleted."""
-    missing = f"; {gone.missing:,} were not there any more" if gone.missing else ""
-    return f"deleted {plural(gone.files, 'file')} and {plural(gone.jobs, 'job')} at the provider{missing}"
 
 
 def _status_summary(status: Status, style: Style) -> str:

@@ -139,6 +139,10 @@ class Provider:
         self._unless_away("find_files")
         return []
 
+    def list_files(self) -> Iterator[RemoteFile]:
+        self._unless_away("list_files")
+        yield from ()
+
     def create_job(self, request: JobRequest) -> BatchJob:
         looked = self.looked_at
         way = self._call("create", "away", "lost", "done and lost", "lost and done later")

@@ -30,8 +30,8 @@ _COMMANDS = st.sampled_from(
         ("results",),
         ("plan",),
         ("cancel", "--yes"),
-        ("gc", "--remote", "--yes"),
-        ("gc", "--remote", "--jobs", "--yes"),
+        ("gc", "--remote", "--no-results", "--yes"),
+        ("gc", "--remote", "--jobs", "--no-results", "--yes"),
         ("retry",),
         ("retry", "--include", "failed,held,lost"),
     ]

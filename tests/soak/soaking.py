@@ -229,7 +229,9 @@ class Soak:
 
     def _collect_garbage(self) -> None:
         jobs = self.draw.choice(((), ("--jobs",)))
-        self._finish(self._begin(self._next_machine(), ("gc", "--remote", *jobs, "--yes"), self._drawn_death()))
+        self._finish(
+            self._begin(self._next_machine(), ("gc", "--remote", *jobs, "--no-results", "--yes"), self._drawn_death())
+        )
 
     def _copy_state(self) -> None:
         machine = self.draw.choice(self.machines)
@@ -271,5 +273,5 @@ class Soak:
     def _begin_anew(self) -> None:
         """Go on with other words, so that what was executed before excuses nothing later; keep the disk free."""
         for machine in self.machines:
-            self._finish(self._begin(machine, ("gc", "--remote", "--jobs", "--yes")))
+            self._finish(self._begin(machine, ("gc", "--remote", "--jobs", "--no-results", "--yes")))
         self.specs = [replace(spec, rows=self.edits.rows(8)) for spec in self.specs]

@@ -62,6 +62,9 @@ class Scripted:
     def find_files(self, filename: str, purpose: str = "batch") -> Sequence[RemoteFile]:
         return []
 
+    def list_files(self) -> Iterator[RemoteFile]:
+        yield from ()
+
     def get_job(self, job_id: str) -> BatchJob | None:
         return None
 
