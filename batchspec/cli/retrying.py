@@ -19,7 +19,8 @@ from batchspec.core.errors import ExitCode, InvalidInputError
     default="failed,held",
     show_default=True,
     metavar="WHAT,…",
-    help="Which of failed, held (cancelled) and lost (gone at the provider, perhaps paid for).",
+    help="Which of failed, held (cancelled), lost (gone at the provider, perhaps paid for) and invalid (paid for, and "
+    "the answer does not fit).",
 )
 @click.option("--id", "custom_ids", multiple=True, metavar="CUSTOM_ID", help="Only this row; may be repeated.")
 @JSON

@@ -195,6 +195,7 @@ def open_world(
             stop=interrupts.stop,
             commit=Repository(project.root, console.environ).commit,
             checkpoint=checkpoints(console.environ, console.say if console.verbose else _silence),
+            locked=locked,
             settle_seconds=_seconds(console.environ, "BATCHSPEC_SETTLE_SECONDS", DEFAULT_SETTLE_SECONDS),
         )
 

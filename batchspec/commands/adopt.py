@@ -18,7 +18,18 @@ from batchspec.core.lines import LineError, inline_custom_id, read_request_lines
 from batchspec.core.model import AGENT_PREFIX, BatchJob
 from batchspec.core.outcomes import ResultLineError, read_result_line
 from batchspec.core.ports import Provider
-from batchspec.core.protocol import COUNT, LOOK_BACK_SECONDS, PROJECT, SHARD, SPEC, VARIANT, age, target_of, yielding
+from batchspec.core.protocol import (
+    AGAIN,
+    COUNT,
+    LOOK_BACK_SECONDS,
+    PROJECT,
+    SHARD,
+    SPEC,
+    VARIANT,
+    age,
+    target_of,
+    yielding,
+)
 from batchspec.core.uploads import file_ids, with_marks
 
 _READS = 3
@@ -168,6 +179,7 @@ def adopt_job(
             revision=target.revision,
             replicate=target.replicate,
             variant=job.metadata.get(VARIANT, ""),
+            again=AGAIN in job.metadata,
             requests=count,
         )
         world.checkpoint("adopt:before-record")

@@ -20,12 +20,13 @@ from batchspec.commands.submit import RequestsRefusedError, Submitted, submit
 from batchspec.commands.wait import Waited, wait_for
 from batchspec.commands.world import World
 from batchspec.core.errors import UnresolvedError
-from batchspec.core.ledger import Claim
+from batchspec.core.ledger import Claim, RequestStatus
 from batchspec.core.planning import Action, Plan, once_sent
 from batchspec.core.ports import Provider, Scratch
 
 _MOST_RESENDS = 1
 _MOST_GIVEN_UP = 5
+_ANSWERED = frozenset({RequestStatus.SUCCEEDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,7 @@ class _Run:
                 refreshed=True,
                 costing=world.costing,
                 book=None if self._saved is None else self._saved.book(),
+                remember=True,
             )
             self._rows_digests = {each.plan.name: each.rows_digest for each in planned}
             if self._saved is not None and allowed is None:
@@ -167,6 +169,8 @@ class _Run:
                 if each.redeclare:
                     self._redeclare(self._loaded[each.plan.name], scratch, whole=each.plan.whole)
             record_parts(self._specs, world)
+            for each in planned:
+                world.ledger.ask_again(each.again, _ANSWERED)
         self._promised = plan.to_come if allowed is None else self._promised - _submits(plan, self._following)
         self._limits.spend(plan)
         self._stands = once_sent(plan)
@@ -279,8 +283,11 @@ def _unknowable(job_id: str) -> UnresolvedError:
     )
 
 
+_WITH_AN_END = (Action.DONE, Action.INVALID, Action.FAILED, Action.HELD, Action.LOST, Action.RETRY)
+
+
 def _answered(actions: Mapping[Action, int]) -> bool:
-    return any(actions.get(action) for action in (Action.DONE, Action.FAILED, Action.HELD, Action.LOST, Action.RETRY))
+    return any(actions.get(action) for action in _WITH_AN_END)
 
 
 def _submits(plan: Plan, specs: frozenset[str]) -> int:

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from batchspec.commands.findings import Findings
+from batchspec.commands.judging import Answers
 from batchspec.commands.loaded import LoadedSpec
-from batchspec.commands.pipeline import Answers, rows_of
+from batchspec.commands.pipeline import rows_of
 from batchspec.core.diagnostics import Diagnostic, Location, Severity
 from batchspec.core.forms import Form
 from batchspec.core.json_text import encode

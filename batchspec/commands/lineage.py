@@ -57,7 +57,13 @@ class HashedStream:
 
 
 def lineage_of(
-    loaded: LoadedSpec, tally: Tally, sha256: str, counts: Mapping[str, int], commit: Commit | None, world: World
+    loaded: LoadedSpec,
+    tally: Tally,
+    sha256: str,
+    counts: Mapping[str, int],
+    ends: Mapping[str, int],
+    commit: Commit | None,
+    world: World,
 ) -> Lineage:
     """Return all that is to be said of how an output of these bytes came about."""
     spec = loaded.spec
@@ -78,6 +84,7 @@ def lineage_of(
         output_path=spec.output_path,
         output_sha256=sha256,
         counts=counts,
+        ends=ends,
         pins=spec.pins,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchspec.commands.sources import RememberedFiles
+from batchspec.core.answer_checks import AnswerCheck
 from batchspec.core.columns import Columns
 from batchspec.core.ports import RowSource
 from batchspec.core.rendering import SpecRenderer
@@ -18,7 +19,7 @@ class LoadedSpec:
 
     `sources` are the files that it was read from: itself, and what it includes; `inputs` those that rows are read from.
     Of a spec that goes on from another one, `upstream` is that one, and `rows` has none: they are joined to its
-    answers, and `shape` then says which of them count.
+    answers, and `shape` then says which of them count. `check` is what answers are held to, if to anything.
     """
 
     spec: Spec
@@ -26,6 +27,7 @@ class LoadedSpec:
     rows: RowSource
     shape: Callable[[RowSource], RowSource]
     columns: Columns | None
+    check: AnswerCheck | None
     sources: RememberedFiles
     inputs: RememberedFiles
     upstream: LoadedSpec | None = None

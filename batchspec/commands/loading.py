@@ -9,6 +9,7 @@ from functools import partial
 from batchspec.commands.linking import linked
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.sources import RememberedFiles
+from batchspec.core.answer_checks import AnswerCheck
 from batchspec.core.columns import Columns
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
 from batchspec.core.endpoints import endpoint_at
@@ -124,8 +125,16 @@ class SpecLoader:
         inputs = RememberedFiles(self.files)
         shape = partial(shaped, shape=spec.shape, names=constants)
         rows = shape(self.open_rows(spec.inputs, inputs))
+        schema = spec.response.schema
         return LoadedSpec(
-            spec=spec, renderer=renderer, rows=rows, shape=shape, columns=columns, sources=files, inputs=inputs
+            spec=spec,
+            renderer=renderer,
+            rows=rows,
+            shape=shape,
+            columns=columns,
+            check=None if schema is None else AnswerCheck(spec.endpoint, schema),
+            sources=files,
+            inputs=inputs,
         )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
 
+from batchspec.commands.judging import Answers, Judged
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.core.answer_json import answer_json
 from batchspec.core.canonical import RequestIdentity
@@ -14,26 +14,14 @@ from batchspec.core.columns import Answered
 from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Location, Severity
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.json_text import parse
-from batchspec.core.ledger import Recorded, RecordedResult
+from batchspec.core.ledger import RecordedResult
 from batchspec.core.model import Absence, InputRow, RequestDigest, SpecResults, Target
-from batchspec.core.planning import Action, decide
+from batchspec.core.planning import Action
 from batchspec.core.records import JsonText
 from batchspec.core.rendering import RenderedRow
 
 _CHUNK = 500
-_STATUS = {Action.FAILED: "failed", Action.HELD: "held", Action.LOST: "lost"}
-
-
-class Answers(Protocol):
-    """What is recorded of requests: a ledger, or part of one."""
-
-    def recorded(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, Recorded]:
-        """Return what is known of these requests; those that are not known are left out."""
-        ...
-
-    def results(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, RecordedResult]:
-        """Return the latest answers to these requests."""
-        ...
+_STATUS = {Action.FAILED: "failed", Action.HELD: "held", Action.LOST: "lost", Action.INVALID: "invalid"}
 
 
 def rows_of(loaded: LoadedSpec, answers: Answers | None, sink: DiagnosticSink) -> Iterator[InputRow]:
@@ -66,15 +54,17 @@ class _JoinedRows:
         """Yield a row for each request of each row, in order; what is wrong with the other spec goes to `sink`."""
         join = _Join(self.upstream, self.wanted, sink)
         stream = self._requests(sink)
+        judged = Judged(self.upstream, self.answers, remember=False)
         while chunk := list(islice(stream, _CHUNK)):
             asked = [digest for _, _, digest in chunk if digest is not None]
-            recorded, results = self.answers.recorded(asked), self.answers.results(asked)
+            decided, _, _ = judged.decide(asked)
+            actions, results = iter(decided), self.answers.results(asked)
             for row, target, digest in chunk:
                 if isinstance(row, InputRow) or target is None or digest is None:
                     assert isinstance(row, InputRow), "what has no request is a row without an answer"
                     yield row
                     continue
-                action = decide(recorded.get(digest), self.upstream.spec.max_attempts)
+                action = next(actions)
                 result = results.get(digest)
                 if action is Action.DONE and result is not None:
                     yield from join.joined(row, target, result)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from batchspec.commands.desired import DesiredChunk, RowsDigest, Stop, desired_chunks
 from batchspec.commands.findings import Findings
+from batchspec.commands.judging import Judged
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.forms import Form
@@ -17,7 +18,7 @@ from batchspec.core.lines import request_line
 from batchspec.core.matrix import variant_mark
 from batchspec.core.metering import Costing, Meter
 from batchspec.core.model import BodyDigest, RequestDigest, Target
-from batchspec.core.planning import Action, Before, PendingShard, Plan, SpecPlan, VariantPlan, decide, reason
+from batchspec.core.planning import Action, Before, PendingShard, Plan, SpecPlan, VariantPlan, reason
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
 from batchspec.core.rendering import RenderedRow
 from batchspec.core.saved_plan import Batch, PlanBook, variant_key
@@ -30,12 +31,16 @@ Adopted = Mapping[tuple[str, str, str], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedSpec:
-    """A plan of one spec, with what applying it needs: its shards, whether what it declares has changed, its rows."""
+    """A plan of one spec, with what applying it needs: its shards, whether what it declares has changed, its rows.
+
+    `again` are the requests to be sent whose answers do not fit.
+    """
 
     plan: SpecPlan
     shards: tuple[PendingShard, ...]
     redeclare: bool
     rows_digest: str
+    again: Sequence[RequestDigest] = ()
 
 
 def make_plan(
@@ -50,10 +55,12 @@ def make_plan(
     refreshed: bool = False,
     costing: Costing | None = None,
     book: PlanBook | None = None,
+    remember: bool = False,
 ) -> tuple[Plan, tuple[PlannedSpec, ...]]:
     """Plan every spec in one pass over its rows; `begin` starts a file for what is to be sent.
 
     With `costing` the plan also tells what sending comes to. A `book` takes note of each request that is to be sent.
+    With `remember` the ledger keeps what is found of answers.
 
     Raises InvalidInputError, with every finding, when a row of any spec cannot be rendered.
     """
@@ -61,7 +68,7 @@ def make_plan(
     progress.start("rendering")
     planned = []
     for loaded in specs:
-        planner = _SpecPlanner(loaded, ledger, scratch, begin, adopted or {}, costing, book)
+        planner = _SpecPlanner(loaded, ledger, scratch, begin, adopted or {}, costing, book, remember=remember)
         for chunk in desired_chunks(loaded, ledger, scratch, findings, progress, stop):
             if not findings.errors:
                 planner.add(chunk)
@@ -96,6 +103,7 @@ class _Request(NamedTuple):
     action: Action
     digest: RequestDigest
     known: Recorded | None
+    invalid: bool
 
     @property
     def asked(self) -> bool:
@@ -118,6 +126,8 @@ class _SpecPlanner:
         adopted: Adopted,
         costing: Costing | None,
         book: PlanBook | None,
+        *,
+        remember: bool,
     ) -> None:
         spec = loaded.spec
         self._spec = spec
@@ -140,6 +150,8 @@ class _SpecPlanner:
         self._book = book
         self._goes_on = loaded.upstream is not None
         self._meters: dict[str, Meter] = {}
+        self._judged = Judged(loaded, ledger, remember=remember)
+        self._again: list[RequestDigest] = []
         self._cutters: dict[Form, ShardCutter[Target]] = {}
 
     def _ways_of(self, form: Form, adopted: Adopted) -> tuple[_Way, ...]:
@@ -185,8 +197,7 @@ class _SpecPlanner:
         """Count what is to be done about every request of some rows, and return those that are to be sent."""
         ways = [(index, way) for index, row in enumerate(rows) for way in self._ways[row.form]]
         digests = [way.digest(rows[index].digest) for index, way in ways]
-        recorded = self._ledger.recorded(digests)
-        actions = [decide(recorded.get(digest), self._spec.max_attempts) for digest in digests]
+        actions, recorded, wrong = self._judged.decide(digests)
         left = self._left(digests, actions)
         free = self._scratch.reserve([digest for digest in _to_send(digests, actions) if digest not in left])
         sending = []
@@ -200,7 +211,9 @@ class _SpecPlanner:
                 way.variant.actions[Action.IN_FLIGHT] += 1
             else:
                 way.variant.actions[action] += 1
-                sending.append(_Request(index, way, action, digest, recorded.get(digest)))
+                sending.append(_Request(index, way, action, digest, recorded.get(digest), digest in wrong))
+                if digest in wrong:
+                    self._again.append(digest)
         return sending
 
     def _left(self, digests: Sequence[RequestDigest], actions: Sequence[Action]) -> Collection[RequestDigest]:
@@ -227,6 +240,7 @@ class _SpecPlanner:
                 asked=request.asked,
                 was_declared=before is not None,
                 body_changed=before != row.digest,
+                invalid=request.invalid,
             )
             way.variant.reasons[why] += 1
             if self._book is not None:
@@ -321,6 +335,7 @@ class _SpecPlanner:
             redeclare=self._changed
             or (not self._absent and self._still_declared.total() < sum(self._declared_before.values())),
             rows_digest=self._rows_digest.told(),
+            again=self._again,
         )
 
     @property

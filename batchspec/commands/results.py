@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 from batchspec.commands.desired import RowsDigest, rendered_chunks
 from batchspec.commands.findings import Findings
+from batchspec.commands.judging import Judged
 from batchspec.commands.lineage import HashedStream, Tally, commit_of, lineage_of, write_manifest
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.world import World
+from batchspec.core.answer_checks import finish_reason
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.columns import Answered
 from batchspec.core.diagnostics import Diagnostic, DiagnosticSink
@@ -38,7 +40,7 @@ _STATUS = {
 }
 
 _WHOLE = ("row", "text", "response", "usage")
-_WITHOUT_ANSWER = frozenset({"failed", "held", "lost"})
+_WITHOUT_ANSWER = frozenset({"failed", "invalid", "held", "lost"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class Output:
     """A written results file: its path relative to the project's root, its lines by status, the rows it is of.
 
     `manifest` is the path of what says how it came about; a file that was asked for by name has none. `warnings` are
-    columns that are null for a row that has its answer, since their template failed.
+    columns that are null for a row that has its answer, since their template failed. `kept` answers do not fit, and are
+    kept all the same; `ends` counts answers by the finish reason that their provider gave.
     """
 
     spec: str
@@ -54,6 +57,8 @@ class Output:
     manifest: str | None = None
     rows_digest: str = ""
     counts: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
     warnings: Sequence[Diagnostic] = ()
 
 
@@ -76,13 +81,15 @@ def write_results(
     findings, warnings = Findings(), Findings()
     identities = {target: RequestIdentity.of(spec.endpoint, target) for target in spec.targets}
     records = _Records(loaded, warnings, tally)
+    judged = Judged(loaded, world.ledger, remember=world.locked)
     rows_digest = RowsDigest()
     with closing(world.open_writer(form or spec.output_format, stream, records.names)) as writer:
         world.progress.start("results")
         for rows, absent in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
             rows_digest.add(rows, [row.absent for _, row in absent if row.absent is not None])
             asked = [identities[target].digest(row.digest) for row in rows for target in row.form.targets]
-            known = _known(asked, world, tally)
+            known = _known(asked, judged, world, tally)
+            output.kept += known.kept
             made: list[tuple[str, Record]] = []
             missing = deque(absent)
             index = -1
@@ -92,7 +99,7 @@ def write_results(
                 for target in row.form.targets:
                     index += 1
                     status = known.status(index)
-                    made.append((status, records.record(row, target, status, *known.take(index))))
+                    made.append((status, records.record(row, target, status, known.take(index))))
             for _, left in missing:
                 made += records.of_absent(left)
             output.counts.update(status for status, _ in made)
@@ -101,6 +108,7 @@ def write_results(
         findings.raise_if_errors()
         writer.finish()
     output.rows_digest = rows_digest.told()
+    output.ends = records.ends
     output.warnings = warnings.diagnostics()
     return output
 
@@ -123,7 +131,7 @@ def export(specs: Sequence[LoadedSpec], world: World) -> list[Output]:
                 hashed = HashedStream(stream)
                 output = write_results(loaded, hashed, world, path=path, tally=tally)
             output.manifest = manifest_path(path)
-            write_manifest(lineage_of(loaded, tally, hashed.sha256(), output.counts, commit, world), world)
+            write_manifest(lineage_of(loaded, tally, hashed.sha256(), output.counts, output.ends, commit, world), world)
         world.ledger.save_output(path, _fingerprint(loaded, output.rows_digest, world))
         outputs.append(output)
     return outputs
@@ -142,30 +150,50 @@ def _fingerprint(loaded: LoadedSpec, rows_digest: str, world: World) -> str:
     return " ".join(map(str, (*files, rows_digest, hashlib.sha256(made_of).hexdigest())))
 
 
+class _Taken(NamedTuple):
+    """What is known of one request: its answer, whether it is met for the first time, and what is wrong with it."""
+
+    result: RecordedResult | None
+    first: bool
+    wrong: str | None
+
+
 class _Known(NamedTuple):
-    """What is recorded of some requests, in their order; `fresh` are those still to be counted."""
+    """What is recorded of some requests, in their order; `fresh` are those still to be counted.
+
+    `wrong` says what is wrong with answers that do not fit; `keeps` is whether they count all the same.
+    """
 
     digests: Sequence[RequestDigest]
     recorded: Mapping[RequestDigest, Recorded]
     results: Mapping[RequestDigest, RecordedResult]
     fresh: set[bytes]
+    wrong: Mapping[RequestDigest, str]
+    keeps: bool
+
+    @property
+    def kept(self) -> int:
+        return sum(digest in self.wrong for digest in self.digests) if self.keeps else 0
 
     def status(self, index: int) -> str:
-        known = self.recorded.get(self.digests[index])
-        return "pending" if known is None else _STATUS[known.status]
+        digest = self.digests[index]
+        known = self.recorded.get(digest)
+        if known is None:
+            return "pending"
+        return "invalid" if digest in self.wrong and not self.keeps else _STATUS[known.status]
 
-    def take(self, index: int) -> tuple[RecordedResult | None, bool]:
-        """Return a row's result, and whether its request is met for the first time."""
+    def take(self, index: int) -> _Taken:
         digest = self.digests[index]
         first = digest in self.fresh
         self.fresh.discard(digest)
-        return self.results.get(digest), first
+        return _Taken(self.results.get(digest), first, None if self.keeps else self.wrong.get(digest))
 
 
-def _known(digests: Sequence[RequestDigest], world: World, tally: Tally | None) -> _Known:
+def _known(digests: Sequence[RequestDigest], judged: Judged, world: World, tally: Tally | None) -> _Known:
+    _, recorded, wrong = judged.decide(digests)
     results = world.ledger.results(digests)
     fresh = set() if tally is None else tally.fresh(digests, results)
-    return _Known(digests, world.ledger.recorded(digests), results, fresh)
+    return _Known(digests, recorded, results, fresh, wrong, judged.keeps)
 
 
 class _Records:
@@ -173,6 +201,7 @@ class _Records:
 
     def __init__(self, loaded: LoadedSpec, sink: DiagnosticSink, tally: Tally | None) -> None:
         self._tally = tally
+        self._ends: Counter[str | None] = Counter()
         self._columns = loaded.columns
         self._answer_text = endpoint_at(loaded.spec.endpoint).answer_text
         self._sink = sink
@@ -185,13 +214,9 @@ class _Records:
         extra = (*(("matrix",) if self._with_matrix else ()), *(("replicate",) if self._with_replicate else ()))
         self.names = ("custom_id", "model", *extra, "status", *declared, "error")
 
-    def record(
-        self, row: RenderedRow, target: Target, status: str, result: RecordedResult | None, first: bool
-    ) -> Record:
-        """Return the record of a row and a target; `result` is of no account while the row is pending.
-
-        With `first`, the row is the first of those that share the request.
-        """
+    def record(self, row: RenderedRow, target: Target, status: str, taken: _Taken) -> Record:
+        """Return the record of a row and a target; its result is of no account while the row is pending."""
+        result = taken.result
         body: JsonText | None = None
         value: object = None
         error: dict[str, object] | None = None
@@ -201,7 +226,10 @@ class _Records:
                 value = parse(result.body)
             if result.error is not None:
                 error = {"status_code": result.status_code, "message": result.error}
-            if first and self._tally is not None:
+            elif taken.wrong is not None:
+                error = {"status_code": result.status_code, "message": taken.wrong}
+            self._ends[finish_reason(value)] += body is not None
+            if taken.first and self._tally is not None:
                 self._tally.add(target.model, result, value)
         text = None if body is None else self._answer_text(value)
         usage = value.get("usage") if isinstance(value, dict) else None
@@ -211,6 +239,11 @@ class _Records:
         names = {**self._names(row.row, row.form, target), "custom_id": row.custom_id, "status": status}
         answered = Answered(row.row.place, names, value, text, usage, error)
         return (*head, status, *self._columns.cells(answered, self._sink), cell(error))
+
+    @property
+    def ends(self) -> Counter[str]:
+        """How many answers ended for each reason, of those that give one."""
+        return Counter({reason: count for reason, count in self._ends.items() if reason is not None and count})
 
     def of_absent(self, row: InputRow) -> Iterator[tuple[str, Record]]:
         """Yield the records of a row that makes no request, since what it goes on from is not there."""

@@ -1,4 +1,4 @@
-"""`retry`: marks requests that have ended without an answer to be sent again by the next apply."""
+"""`retry`: marks requests that have ended without an answer, or with none of use, to be sent again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from batchspec.commands.desired import rendered_chunks
 from batchspec.commands.findings import Findings
+from batchspec.commands.judging import Judged
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.refresh import refresh
 from batchspec.commands.world import World
@@ -17,8 +19,6 @@ from batchspec.core.errors import InvalidInputError
 from batchspec.core.ledger import RequestStatus
 from batchspec.core.model import RequestDigest
 
-_CHUNK = 10_000
-
 
 class Include(StrEnum):
     """What `retry --include` takes."""
@@ -26,13 +26,16 @@ class Include(StrEnum):
     FAILED = "failed"
     HELD = "held"
     LOST = "lost"
+    INVALID = "invalid"
 
 
 _STATUSES = {
     Include.FAILED: (RequestStatus.FAILED, RequestStatus.FAILED_PASSING),
     Include.HELD: (RequestStatus.HELD,),
     Include.LOST: (RequestStatus.LOST,),
+    Include.INVALID: (),
 }
+_ANSWERED = frozenset({RequestStatus.SUCCEEDED})
 _INCLUDED = {status: include for include, statuses in _STATUSES.items() for status in statuses}
 
 
@@ -47,6 +50,13 @@ class RetryOptions:
     def statuses(self) -> frozenset[RequestStatus]:
         """The recorded statuses that are meant."""
         return frozenset(status for include in self.include for status in _STATUSES[include])
+
+
+class _Ended(NamedTuple):
+    """Requests of some rows: those without an answer, and those whose answer does not fit."""
+
+    digests: list[RequestDigest]
+    invalid: list[RequestDigest]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,25 +92,31 @@ def retry(specs: Sequence[LoadedSpec], options: RetryOptions, *, world: World) -
 
 def _digests(
     loaded: LoadedSpec, options: RetryOptions, findings: Findings, missing: set[str], world: World
-) -> Iterable[RequestDigest]:
-    """Yield the requests of a spec that have ended without an answer."""
+) -> Iterable[_Ended]:
+    """Yield the requests of a spec that have ended without an answer, or with one that does not fit."""
+    judged = Judged(loaded, world.ledger, remember=True)
     identities = {target: RequestIdentity.of(loaded.spec.endpoint, target) for target in loaded.spec.targets}
     for rows, _ in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
         meant = [row for row in rows if not options.custom_ids or row.custom_id in options.custom_ids]
         missing.difference_update(row.custom_id for row in meant)
         asked = [identities[target].digest(row.digest) for row in meant for target in row.form.targets]
         recorded = world.ledger.recorded(asked)
-        yield from (digest for digest, known in recorded.items() if known.status in _INCLUDED)
+        ended = [digest for digest, known in recorded.items() if known.status in _INCLUDED]
+        done = [digest for digest, known in recorded.items() if known.status is RequestStatus.SUCCEEDED]
+        yield _Ended(ended, list(judged.problems(done)))
 
 
-def _mark(wanted: dict[str, list[RequestDigest]], options: RetryOptions, world: World) -> Retried:
+def _mark(wanted: dict[str, list[_Ended]], options: RetryOptions, world: World) -> Retried:
     retried = Retried()
-    for name, digests in wanted.items():
-        for start in range(0, len(digests), _CHUNK):
+    for name, parts in wanted.items():
+        for part in parts:
             world.stop()
-            chunk = digests[start : start + _CHUNK]
-            for known in world.ledger.recorded(chunk).values():
-                if known.status in _INCLUDED and known.status not in options.statuses:
+            for known in world.ledger.recorded(part.digests).values():
+                if known.status not in options.statuses:
                     retried.left[_INCLUDED[known.status]] += 1
-            retried.marked[name] += world.ledger.ask_again(chunk, options.statuses)
+            retried.marked[name] += world.ledger.ask_again(part.digests, options.statuses)
+            if Include.INVALID in options.include:
+                retried.marked[name] += world.ledger.ask_again(part.invalid, _ANSWERED)
+            elif part.invalid:
+                retried.left[Include.INVALID] += len(set(part.invalid))
     return retried

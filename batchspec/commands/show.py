@@ -89,7 +89,8 @@ def show_spec(loaded: LoadedSpec, world: World, inspector: Inspector | None) -> 
         tally = Tally(spec.models, scratch)
         stream = HashedStream(_Nowhere())
         written = write_results(loaded, stream, world, path=spec.output_path, tally=tally)
-        lineage = lineage_of(loaded, tally, stream.sha256(), written.counts, commit_of(loaded, world), world)
+        commit = commit_of(loaded, world)
+        lineage = lineage_of(loaded, tally, stream.sha256(), written.counts, written.ends, commit, world)
     prices = world.prices
     return SpecStory(
         description=spec.description,

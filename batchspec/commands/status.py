@@ -67,6 +67,7 @@ def count(
             refreshed=world.provider is not None,
             costing=world.costing,
             book=book,
+            remember=world.locked,
         )
     jobs = world.ledger.jobs_of([each.spec.name for each in specs])
     return Status(

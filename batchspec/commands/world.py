@@ -36,6 +36,7 @@ class World:
     what git says of the project, and of some files in it. `settle_seconds` is how long an unresolved submission is
     looked for. `costing` says what sending would come to, for a command that asks; `prices` what the answers have cost.
     `catalogue` is where the provider's models are listed, None like `provider`.
+    `locked` is whether the ledger may be written: a command that only looks may run beside one that writes.
     """
 
     ledger: Ledger
@@ -56,6 +57,7 @@ class World:
     costing: Costing | None = None
     prices: PriceTable | None = None
     catalogue: ModelCatalogue | None = None
+    locked: bool = True
 
 
 @dataclass(slots=True)

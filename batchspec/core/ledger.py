@@ -85,6 +85,7 @@ class ClaimRequest:
     replicate: int = 0
     variant: str = ""
     plan: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,8 @@ class Claim:
     revision: int = 0
     replicate: int = 0
     variant: str = ""
+    again: bool = False
+    """Whether it asks again for what was answered already: then its answers replace the earlier ones."""
 
     @property
     def target(self) -> Target:
@@ -167,6 +170,14 @@ class Ledger(Protocol):
 
     def results(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, RecordedResult]:
         """Return the latest answers to these requests."""
+        ...
+
+    def verdicts(self, check: bytes, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, str | None]:
+        """Return what was found wrong with the latest answers to these requests; those not judged are left out."""
+        ...
+
+    def save_verdicts(self, check: bytes, verdicts: Mapping[RequestDigest, str | None]) -> None:
+        """Remember what was found wrong with the latest answers to these requests."""
         ...
 
     def claim(self, request: ClaimRequest, lines: Iterable[ClaimLine], now: float) -> Claim:

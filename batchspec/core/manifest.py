@@ -68,6 +68,7 @@ class Lineage:
     output_sha256: str
     counts: Mapping[str, int]
     pins: Mapping[str, str] = field(default_factory=dict)
+    ends: Mapping[str, int] = field(default_factory=dict)
 
 
 def manifest_path(output_path: str) -> str:
@@ -120,6 +121,7 @@ def manifest(lineage: Lineage) -> bytes:
             "sha256": lineage.output_sha256,
             "rows": sum(lineage.counts.values()),
             "statuses": dict(sorted(lineage.counts.items())),
+            "finish_reasons": dict(sorted(lineage.ends.items())),
         },
         **_used(used),
     }

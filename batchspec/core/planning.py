@@ -25,6 +25,7 @@ class Action(StrEnum):
     FAILED = "failed"
     HELD = "held"
     LOST = "lost"
+    INVALID = "invalid"
     UNRESOLVED = "unresolved"
 
     @property
@@ -185,8 +186,8 @@ class Plan:
 
     @property
     def failed(self) -> int:
-        """Requests that have ended without an answer, and not by a cancel."""
-        return self.total(Action.FAILED) + self.total(Action.LOST)
+        """Requests that have ended without an answer that is of use, and not by a cancel."""
+        return self.total(Action.FAILED) + self.total(Action.LOST) + self.total(Action.INVALID)
 
     @property
     def waiting(self) -> int:
@@ -282,9 +283,12 @@ def reason(
     asked: bool,
     was_declared: bool,
     body_changed: bool,
+    invalid: bool = False,
 ) -> str:
     """Say why a request is to be sent, for a person who reviews a plan."""
     if action is Action.RETRY:
+        if invalid:
+            return "answer does not fit"
         return "asked for by `retry`" if asked else "failed in a way that may pass"
     if not before.anything:
         return "spec added"

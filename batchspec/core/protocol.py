@@ -15,8 +15,12 @@ from batchspec.core.model import AGENT_PREFIX, BatchJob, JobRequest, Target
 PROJECT, SHARD, TRY, SPEC, COUNT = "bspec_project", "bspec_shard", "bspec_try", "bspec_spec", "bspec_n"
 """The metadata by which a job is known again. Users' own keys may not begin with `bspec_`."""
 
-REVISION, REPLICATE, VARIANT = "bspec_revision", "bspec_replicate", "bspec_variant"
-"""Further metadata, of jobs for which they are not 0, 0 and empty."""
+REVISION, REPLICATE, VARIANT, AGAIN = "bspec_revision", "bspec_replicate", "bspec_variant", "bspec_again"
+"""Further metadata, of jobs for which they are not 0, 0, empty and false.
+
+A job that asks again for what was answered already says so, since its answers are to replace the earlier ones whoever
+takes them in, and in whatever state.
+"""
 
 DEFAULT_SETTLE_SECONDS = 180.0
 """How long after `sending` a job may still appear: late effects of a lost call, plus the list's lag."""
@@ -50,6 +54,7 @@ def job_request(
             (REVISION, claim.revision),
             (REPLICATE, claim.replicate),
             (VARIANT, claim.variant),
+            (AGAIN, int(claim.again)),
         )
         if value
     }

@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from batchspec.core.answer_checks import ANY_ANSWER, ResponseRules, read_response
 from batchspec.core.body import Tree
 from batchspec.core.canonical import Pointer
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
@@ -96,6 +97,7 @@ class Spec:
     replicates: int = 1
     revision: int = 0
     pins: Mapping[str, str] = field(default_factory=dict)
+    response: ResponseRules = ANY_ANSWER
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -188,6 +190,7 @@ class _Builder:
         output = declared_output(keys.get("output"), default_output, self._document.path, self._files, self)
         variables = {key: self._constant(value, ("vars", key)) for key, value in _mapping(keys.get("vars", {})).items()}
         combinations = read_matrix(keys.get("matrix"), self)
+        response = read_response(keys.get("response"), body, self)
         if self.findings or inputs is None:
             return None
         limits = _mapping(keys.get("limits", {}))
@@ -219,6 +222,7 @@ class _Builder:
             combinations=combinations,
             replicates=_integer(keys.get("replicates"), 1),
             revision=_integer(keys.get("revision"), 0),
+            response=response,
         )
 
     def _constant(self, written: object, pointer: Pointer) -> object:

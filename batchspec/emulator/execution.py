@@ -37,7 +37,10 @@ def execute(endpoint: str, model: str, line: bytes, faults: Faults, answer: Answ
     error = _injected(faults, line)
     if error is None:
         try:
-            response: dict[str, object] = {"status_code": 200, "body": answer(endpoint, model, body)}
+            answered = answer(endpoint, model, body)
+            if strikes(faults.unfit_answers, "unfit_answers", line):
+                _replace_text(answered)
+            response: dict[str, object] = {"status_code": 200, "body": answered}
         except AnswerError as refused:
             error = refused
         except Exception:  # noqa: BLE001 - one answer's bug must not stop every job
@@ -47,6 +50,12 @@ def execute(endpoint: str, model: str, line: bytes, faults: Faults, answer: Answ
         response = {"status_code": error.status, "body": encode(error.body()).decode()}
     result = {"id": f"batch-{digest.hex()[:24]}", "custom_id": custom_id, "response": response, "error": None}
     return LineResult(digest, error is None, _copies(faults, line) * (encode(result) + b"\n"))
+
+
+def _replace_text(body: Mapping[str, object]) -> None:
+    choices = body.get("choices")
+    for choice in choices if isinstance(choices, list) else []:
+        choice["message"]["content"] = "[emulated] Let me think about that."
 
 
 def _digest(line: bytes, value: Mapping[str, object]) -> bytes:

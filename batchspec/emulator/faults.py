@@ -57,6 +57,7 @@ class Faults:
       `truncate_with_length` is false, at the end of a line and with no length, so that only the content can tell.
     - `line_error_rate`: share of the lines that fail, with `line_error_status`.
     - `missing_lines`, `doubled_lines`: share of the executed lines that are in no file, or twice in theirs.
+    - `unfit_answers`: share of the chat answers whose text is prose instead of what was asked for.
     - `unknown_status`: jobs report a status that no client knows.
     - `fail_jobs`: that many of the jobs that start end as FAILED after half of their lines, keeping what is done.
     """
@@ -74,6 +75,7 @@ class Faults:
     line_error_status: int = 400
     missing_lines: float = 0
     doubled_lines: float = 0
+    unfit_answers: float = 0
     unknown_status: bool = False
     fail_jobs: int = 0
 
@@ -267,6 +269,7 @@ _READERS: dict[str, Callable[[Place, object], Any]] = {
     "line_error_status": _status,
     "missing_lines": _rate,
     "doubled_lines": _rate,
+    "unfit_answers": _rate,
     "unknown_status": _flag,
     "fail_jobs": _count,
 }

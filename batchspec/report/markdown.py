@@ -22,6 +22,7 @@ _WORDS: tuple[tuple[Action, str], ...] = (
     (Action.FAILED, "failed"),
     (Action.HELD, "held"),
     (Action.LOST, "lost"),
+    (Action.INVALID, "invalid"),
 )
 
 

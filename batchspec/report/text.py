@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from batchspec.commands.apply import Applied
@@ -12,6 +12,7 @@ from batchspec.commands.jobs import ListedJob
 from batchspec.commands.results import Output
 from batchspec.commands.retry import Retried
 from batchspec.commands.status import Status
+from batchspec.core.answer_checks import CUT, ORDINARY
 from batchspec.core.ledger import RecordedJob
 from batchspec.core.model import BatchJob
 from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
@@ -29,6 +30,7 @@ _SIGNS: tuple[tuple[Action, str, str, str], ...] = (
     (Action.FAILED, "x", "failed", "red"),
     (Action.HELD, "h", "held", "yellow"),
     (Action.LOST, "!", "lost", "red"),
+    (Action.INVALID, "x", "invalid", "red"),
 )
 Relative = Callable[[str], str]
 
@@ -209,7 +211,19 @@ def outputs_text(outputs: Iterable[Output], style: Style, relative: Relative) ->
             f"{count:,} {status}" for status, count in sorted(output.counts.items(), key=lambda item: -item[1])
         )
         lines.append(f"{relative(output.path)}  {style(counts or 'no rows', 'dim')}")
+        lines += [f"  {style('!', 'yellow')} {told}" for told in _of_answers(output)]
     return "\n".join(lines)
+
+
+def _of_answers(output: Output) -> Iterator[str]:
+    """Yield what is worth knowing of answers that count."""
+    if output.kept:
+        yield f"{plural(output.kept, 'answer')} kept, though not as `response` wants them"
+    for reason, count in sorted(output.ends.items()):
+        if reason == CUT:
+            yield f"{plural(count, 'answer')} cut off (finish_reason `length`); a larger `max_tokens` leaves more room"
+        elif reason not in ORDINARY:
+            yield f"{plural(count, 'answer')} ended by `{safe(reason)}`"
 
 
 def notes_text(notes: Iterable[str], style: Style) -> str:

@@ -73,11 +73,14 @@ class Answers(Tables):
         }
         if not waiting:
             return
+        standing = self._leave_standing(waiting, outcomes)
         connection = self._database.conn
-        connection.executemany("DELETE FROM result WHERE id = ?", [(old,) for old in waiting.values() if old])
+        replaced = [(old,) for digest, old in waiting.items() if old and digest not in standing]
+        connection.executemany("DELETE FROM result WHERE id = ?", replaced)
         next_id = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM result").fetchone()[0]
         results, requests = [], []
-        for offset, digest in enumerate(digest for digest in outcomes if digest in waiting):
+        fresh = (digest for digest in outcomes if digest in waiting and digest not in standing)
+        for offset, digest in enumerate(fresh):
             outcome = outcomes[digest]
             usage = outcome.usage
             body = None if outcome.body is None else outcome.body.decode("utf-8")
@@ -90,3 +93,46 @@ class Answers(Tables):
         connection.executemany(
             "UPDATE request SET status = ?, result_id = ?, claim_id = ?, was = NULL WHERE digest = ?", requests
         )
+
+    def _leave_standing(
+        self, waiting: Mapping[RequestDigest, int | None], outcomes: Mapping[RequestDigest, Outcome]
+    ) -> set[RequestDigest]:
+        """Let earlier answers stand where asking again has brought none; return the requests that this is of."""
+        without = [
+            digest for digest, old in waiting.items() if old and outcomes[digest].kind is not OutcomeKind.SUCCEEDED
+        ]
+        answered = {
+            RequestDigest(digest)
+            for chunk in chunks(without, CHUNK)
+            for (digest,) in self._rows(
+                "SELECT request.digest FROM request JOIN result ON result.id = request.result_id"
+                f" WHERE result.outcome = 'succeeded' AND request.digest IN ({marks(chunk)})",
+                chunk,
+            )
+        }
+        self._database.conn.executemany(
+            f"UPDATE request SET status = {int(RequestStatus.SUCCEEDED)}, was = NULL,"
+            " claim_id = (SELECT claim_id FROM result WHERE id = request.result_id) WHERE digest = ?",
+            [(digest,) for digest in answered],
+        )
+        return answered
+
+    def verdicts(self, check: bytes, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, str | None]:
+        """Return what was found wrong with the latest answers to these requests; those not judged are left out."""
+        found: dict[RequestDigest, str | None] = {}
+        for chunk in chunks(digests, CHUNK):
+            sql = (
+                "SELECT request.digest, verdict.problem FROM request JOIN verdict ON verdict.result_id"
+                f" = request.result_id AND verdict.check_id = ? WHERE request.digest IN ({marks(chunk)})"
+            )
+            found.update((RequestDigest(digest), problem) for digest, problem in self._rows(sql, [check, *chunk]))
+        return found
+
+    def save_verdicts(self, check: bytes, verdicts: Mapping[RequestDigest, str | None]) -> None:
+        """Remember what was found wrong with the latest answers to these requests."""
+        with transaction(self._database):
+            self._database.conn.executemany(
+                "INSERT OR REPLACE INTO verdict SELECT result_id, ?, ? FROM request WHERE digest = ?"
+                " AND result_id IS NOT NULL",
+                [(check, problem, digest) for digest, problem in verdicts.items()],
+            )

@@ -19,7 +19,7 @@ _OPEN = ", ".join(map(repr, OPEN))
 _CLAIMED, _DONE, _ASKED = int(RequestStatus.CLAIMED), int(RequestStatus.SUCCEEDED), int(RequestStatus.ASKED)
 _CLAIM = (
     "spec, endpoint, model, requests, parts, phase, claimed_at, sending_at, released_at, release_reason, collected_at,"
-    " file_ids, job_id, project, surplus, revision, replicate, variant, plan"
+    " file_ids, job_id, project, surplus, revision, replicate, variant, plan, again"
 )
 _JOB = (
     "status, status_text, endpoint, model, agent_id, input_files, output_file, error_file, errors, created_at,"

@@ -14,7 +14,7 @@ from batchspec.state.tables import BULK, CHUNK, OPEN, chunks, marks
 
 _CLAIM_COLUMNS = (
     "id, shard, attempt, spec, endpoint, model, requests, phase, claimed_at, sending_at, job_id, project, surplus,"
-    " revision, replicate, variant"
+    " revision, replicate, variant, again"
 )
 
 _FREE = (RequestStatus.FAILED_PASSING, RequestStatus.ASKED)
@@ -22,6 +22,10 @@ _SENT_AGAIN = (*_FREE, RequestStatus.FAILED, RequestStatus.HELD, RequestStatus.L
 """What a job that was made elsewhere may hold once more: somebody there has asked for it."""
 
 _OF_THE_CLAIM = "digest IN (SELECT digest FROM claim_line WHERE claim_id = ?1)"
+_ASKS_AGAIN = (
+    "EXISTS (SELECT 1 FROM claim_line JOIN request USING (digest) JOIN result ON result.id = request.result_id"
+    " WHERE claim_line.claim_id = ?1 AND result.outcome = 'succeeded')"
+)
 _HOLDS = f"EXISTS (SELECT 1 FROM request WHERE {_OF_THE_CLAIM} AND status = 1 AND claim_id = ?1)"
 
 
@@ -40,6 +44,7 @@ class Claims(Jobs):
                         f"{len(chunk) - taken} requests of this shard are claimed or answered already"
                     )
                 first += len(chunk)
+            self._database.conn.execute(f"UPDATE claim SET again = {_ASKS_AGAIN} WHERE id = ?1", [claim_id])
         return self._claims("WHERE id = ?", [claim_id])[0]
 
     def _insert_claim(self, request: ClaimRequest, now: float, least_attempt: int = 1) -> int:
@@ -57,12 +62,13 @@ class Claims(Jobs):
             request.replicate,
             request.variant,
             request.plan,
+            request.again,
             request.shard,
         ]
         cursor = self._database.conn.execute(
             "INSERT INTO claim (shard, attempt, spec, endpoint, model, requests, parts, phase,"
-            " claimed_at, project, revision, replicate, variant, plan)"
-            " SELECT ?, max(?, coalesce(max(attempt), 0) + 1), ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?"
+            " claimed_at, project, revision, replicate, variant, plan, again)"
+            " SELECT ?, max(?, coalesce(max(attempt), 0) + 1), ?, ?, ?, ?, ?, 'claimed', ?, ?, ?, ?, ?, ?, ?"
             " FROM claim WHERE shard = ?",
             values,
         )
@@ -108,8 +114,9 @@ class Claims(Jobs):
             # Its own number where that is free, so that a later try of this ledger never bears the same.
             claim_id = self._insert_claim(request, now, _try_of(job))
             taken, first = 0, 1
+            free = (*_SENT_AGAIN, RequestStatus.SUCCEEDED) if request.again else _SENT_AGAIN
             for chunk in chunks(lines, BULK):
-                taken += self._claim_chunk(claim_id, first, chunk, _SENT_AGAIN, over)
+                taken += self._claim_chunk(claim_id, first, chunk, free, over)
                 first += len(chunk)
             changes = "phase = 'created', job_id = ?, file_ids = ?, requests = ?"
             self._set_phase(claim_id, changes, [job.id, json.dumps(job.input_files), first - 1], OPEN)
@@ -195,7 +202,8 @@ class Claims(Jobs):
         claims = []
         for row in self._rows(f"SELECT {_CLAIM_COLUMNS} FROM claim {where}", values):
             fields = dict(zip(names, row, strict=True))
-            claims.append(Claim(**fields | {"phase": Phase(fields["phase"]), "surplus": bool(fields["surplus"])}))
+            flags = {name: bool(fields[name]) for name in ("surplus", "again")}
+            claims.append(Claim(**fields | flags | {"phase": Phase(fields["phase"])}))
         return claims
 
     def claim_lines(self, claim_id: int) -> Iterator[ClaimLine]:

@@ -209,6 +209,23 @@ BEGIN
 END;
 """
 
-STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH)
+SEVENTH = """
+-- Whether it asks again for what was answered already: then its answers replace the earlier ones.
+ALTER TABLE claim ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+-- What a check, known by its digest, has found wrong with an answer; null: nothing. Each can be found again.
+CREATE TABLE verdict (
+    result_id INTEGER NOT NULL,
+    check_id BLOB NOT NULL,
+    problem TEXT,
+    PRIMARY KEY (result_id, check_id)
+) STRICT, WITHOUT ROWID;
+-- An answer's number may be given again once it is gone.
+CREATE TRIGGER verdict_goes_with_its_result AFTER DELETE ON result
+BEGIN
+    DELETE FROM verdict WHERE result_id = OLD.id;
+END;
+"""
+
+STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
 VERSION = len(STEPS)
 """The version of the state that this program reads and writes, kept in `PRAGMA user_version`."""

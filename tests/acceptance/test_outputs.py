@@ -157,6 +157,7 @@ def test_a_manifest_tells_what_an_output_was_made_of(project: Project) -> None:
         "sha256": sha256(project, "results/demo.csv"),
         "rows": 3,
         "statuses": {"succeeded": 3},
+        "finish_reasons": {"stop": 3},
     }
     assert told["jobs"] == [job["id"] for job in ran["status"]["jobs"]]
     first, second, shared = (int(row["tokens"]) for row in table(project))

@@ -64,7 +64,7 @@ def test_a_permanent_failure_is_sent_again_only_when_asked(project: Project, ser
     assert executed(server) == (6, 1)
     told = project.run("retry", "--json").document
     assert told["marked"] == {"demo": failed}
-    assert told["left"] == {"failed": 0, "held": 0, "lost": 0}
+    assert told["left"] == {"failed": 0, "held": 0, "lost": 0, "invalid": 0}
     plan = project.run("plan", "--json").document["specs"][0]["variants"][0]
     assert plan["retry"] == failed
     assert plan["reasons"] == [{"reason": "asked for by `retry`", "count": failed}]

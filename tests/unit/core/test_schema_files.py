@@ -50,6 +50,7 @@ limits: {max_requests: 1, requests_per_job: 1000000, bytes_per_file: 512000000}
 submit: auto
 matrix: {tone: [a, {file: b.md}], exclude: [{tone: a}]}
 replicates: 2
+response: {json_schema: {file: said.json}, on_invalid: keep}
 revision: 1
 retry: {max_attempts: 100}
 output: {path: results/triage.jsonl}
