@@ -162,8 +162,7 @@ def open_world(
     from batchspec.state.store import SqliteLedger
 
     with ExitStack() as stack:
-        progress = console.progress()
-        stack.callback(progress.finish)
+        stack.callback((progress := console.progress()).finish)
         locked = (writes or refreshes) and _lock(
             stack, project, command, options, console, interrupts, state_lock, needed=writes
         )
