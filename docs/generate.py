@@ -63,6 +63,9 @@ in `prompt`, `body`, `custom_id` and `output.columns`; `{file: path}` stands for
 and checks a spec whose first line names it:"""
 
 
+_PLANNED_FOREWORD = "These are known and refused until they are there; the message says so."
+
+
 def pages() -> dict[Path, str]:
     """Return the generated pages by their paths."""
     reference = DOCS / "reference"
@@ -237,7 +240,10 @@ class SpecPage:
         ]
         for name, key in schema["properties"].items():
             lines += ["", f"## {name}", "", *self._key(name, key)]
-        lines += ["", "## Planned keys", "", *self._planned()]
+        planned = list(self._planned_in(schema, "at the top"))
+        if planned:
+            lines += ["", "## Planned keys", "", _PLANNED_FOREWORD, ""]
+            lines += [f"- {where}: {names}" for where, names in planned]
         return "\n".join(lines) + "\n"
 
     def _required(self) -> str:
@@ -315,11 +321,6 @@ class SpecPage:
         elif least is not None:
             words.append(f"At least {least:,}.")
         return " ".join(words)
-
-    def _planned(self) -> Iterator[str]:
-        yield "These are known and refused until they are there; the message says so."
-        yield ""
-        yield from (f"- {where}: {names}" for where, names in self._planned_in(self._schema, "at the top"))
 
     def _planned_in(self, key: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
         if "x-batchspec-planned" in key:

@@ -69,10 +69,10 @@ def gc(
 ) -> int:
     """Remove what no spec wants any more.
 
-    Shows first, asks first: recorded answers to requests that no spec of the project declares, with what it would cost
-    to have them again; what killed processes have left; with --remote the provider's files of collected jobs. Every
-    spec of the project must be without errors. Nothing of a job in flight is touched. Once answers and files are gone,
-    a row that returns is sent, and paid for, again.
+    Shows first, asks first: recorded answers to requests that no spec of the project declares in any environment, with
+    what it would cost to have them again; what killed processes have left; with --remote the provider's files of
+    collected jobs. Every spec of the project must be without errors. Nothing of a job in flight is touched. Once answers
+    and files are gone, a row that returns is sent, and paid for, again.
 
     \b
     batchspec gc --remote --older-than 90d
@@ -156,6 +156,7 @@ def _whole_project(options: Options, environ: Any) -> Project:
 
 def _find(project: Project, wanted: _Wanted, world: World, reclaiming: Reclaiming | None) -> Garbage:
     from batchspec.cli import wiring
+    from batchspec.cli.environments import load_in_every_environment
     from batchspec.commands.gc import Garbage, find_answers, with_state
     from batchspec.commands.remote_files import find_leftovers
     from batchspec.project.leftovers import find_left
@@ -163,7 +164,7 @@ def _find(project: Project, wanted: _Wanted, world: World, reclaiming: Reclaimin
     found = Garbage()
     specs: Sequence[LoadedSpec] = ()
     if wanted.results and reclaiming is not None:
-        specs = wiring.loader(project).load(_spec_paths(project, reclaiming))
+        specs = load_in_every_environment(project, _spec_paths(project, reclaiming))
         found = find_answers(
             specs, older_than=wanted.older_than, world=world, reclaiming=reclaiming, prices=wanted.prices
         )

@@ -12,7 +12,7 @@ import click
 
 from batchspec.cli.asking import ask
 from batchspec.cli.console import Console
-from batchspec.cli.options import JSON, PATHS, Duration, read_duration, shared
+from batchspec.cli.options import JSON, Duration, about_specs, read_duration, shared
 from batchspec.cli.pricing import PRICES, Dollars, costed, load_prices, metered
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@PATHS
+@about_specs
 @JSON
 @click.option("--no-refresh", is_flag=True, help="Plan from recorded state alone; needs no key.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to send.")
@@ -114,7 +114,7 @@ def _show_plan(found: Status, used: ModelsInUse, console: Console, *, markdown: 
 
 
 @click.command()
-@PATHS
+@about_specs
 @click.option("--yes", "-y", is_flag=True, help="Send without asking.")
 @click.option(
     "--wait",
@@ -218,7 +218,7 @@ def _approver(console: Console, *, yes: bool) -> Callable[[Plan], None]:
 
 
 @click.command()
-@PATHS
+@about_specs
 @JSON
 @PRICES
 @shared
@@ -254,7 +254,7 @@ def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, prices_file: Pat
 
 
 @click.command()
-@PATHS
+@about_specs
 @click.option("--timeout", type=Duration(), metavar="DURATION", help="Give up after so long (90s, 15m, 2h); exit 10.")
 @JSON
 @PRICES

@@ -42,6 +42,7 @@ def lock(run: Run, /, models: tuple[str, ...], upgrade: bool, check: bool, as_js
     batchspec lock --upgrade mistral-small-latest
     """
     from batchspec.cli import wiring
+    from batchspec.cli.environments import load_in_every_environment
     from batchspec.commands.lock import LockOptions, relock
     from batchspec.core.model_lock import ModelLock
     from batchspec.project.lock_file import write_lock
@@ -54,7 +55,8 @@ def lock(run: Run, /, models: tuple[str, ...], upgrade: bool, check: bool, as_js
     root = wiring.open_settings(options).root
     project = wiring.open_project([root], options, console.environ)
     console.root = root
-    specs = [each.spec for each in wiring.load(replace(project, lock=ModelLock()))]
+    unlocked = replace(project, lock=ModelLock())
+    specs = [each.spec for each in load_in_every_environment(unlocked, project.paths)]
     with ExitStack() as stack:
         locked = relock(
             specs,

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from batchspec.cli.options import JSON, PATHS, shared
+from batchspec.cli.options import JSON, about_specs, shared
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 
 @click.command()
-@PATHS
+@about_specs
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell what was found."
 )
@@ -55,7 +55,7 @@ def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **o
 
 
 @click.command()
-@PATHS
+@about_specs
 @click.option(
     "--out", metavar="DIR", help="Where to write, a file for each spec; `-` is stdout. Default: .batchspec/rendered"
 )
@@ -99,7 +99,7 @@ def render(
 
 
 @click.command()
-@PATHS
+@about_specs
 @click.option("--out", metavar="FILE", help="Write one spec's rows here instead; `-` is stdout.")
 @click.option(
     "--format",

@@ -32,6 +32,9 @@ class Options:
     lock_timeout: float = 0.0
     variables: tuple[str, ...] = ()
     variable_files: tuple[Path, ...] = ()
+    environment: str | None = None
+    select: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
@@ -49,8 +52,25 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         return seconds
 
 
-PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+_SELECTORS = "by name:, tag:, path: or state:; a bare word is a name"
+_ABOUT_SPECS = (
+    click.argument("paths", nargs=-1, type=click.Path(path_type=Path)),
+    click.option(
+        "--select",
+        multiple=True,
+        metavar="SELECTOR",
+        help=f"Only these of the specs, {_SELECTORS}. Repeatable: any of them counts.",
+    ),
+    click.option("--exclude", multiple=True, metavar="SELECTOR", help=f"Not these specs, {_SELECTORS}. Repeatable."),
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
+
+
+def about_specs(command: _Command) -> _Command:
+    """Add PATHS, and the options that say which of the specs there are meant."""
+    for parameter in reversed(_ABOUT_SPECS):
+        command = parameter(command)
+    return command
 
 
 def shared(command: _Command) -> _Command:
@@ -84,6 +104,12 @@ def shared(command: _Command) -> _Command:
             type=click.Path(path_type=Path),
             metavar="FILE",
             help="Variables' values from a YAML or JSON mapping; repeatable.",
+        ),
+        click.option(
+            "--env",
+            envvar="BATCHSPEC_ENV",
+            metavar="NAME",
+            help="The environment of the specs that declare it under `environments`.",
         ),
         click.option("--quiet", "-q", is_flag=True, default=None, help="Results and errors only."),
         click.option(

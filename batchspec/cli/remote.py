@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from batchspec.cli.asking import ask
-from batchspec.cli.options import JSON, PATHS, Duration, shared
+from batchspec.cli.options import JSON, Duration, about_specs, shared
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 
 @click.command()
-@PATHS
+@about_specs
 @click.option("--yes", "-y", is_flag=True, help="Cancel without asking.")
 @shared
 @click.pass_obj

@@ -37,6 +37,9 @@ class Run:
             provider=merged.get("provider") or "mistral",
             lock_timeout=merged.get("lock_timeout") or 0.0,
             variables=(*self.given.get("var", ()), *own.get("var", ())),
+            environment=merged.get("env") or None,
+            select=own.get("select", ()),
+            exclude=own.get("exclude", ()),
             variable_files=(*self.given.get("var_file", ()), *own.get("var_file", ())),
         )
 

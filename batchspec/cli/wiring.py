@@ -17,11 +17,13 @@ from batchspec.cli.options import Options
 from batchspec.cli.variables import given_variables
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.loading import SpecLoader
+from batchspec.commands.selecting import Selection
 from batchspec.commands.world import World
 from batchspec.core.errors import AccessError, InvalidInputError, LockedError
 from batchspec.core.model_lock import ModelLock
 from batchspec.core.ports import Provider
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
+from batchspec.core.selecting import Standing, read_selectors
 from batchspec.core.variables import Given
 from batchspec.inputs import open_rows
 from batchspec.inputs.remote import Stores
@@ -52,6 +54,7 @@ class Project:
     lock: ModelLock = field(default_factory=ModelLock)
     given: tuple[Given, ...] = ()
     remote_inputs: tuple[str, ...] = ()
+    environment: str | None = None
 
     @property
     def home(self) -> Path:
@@ -66,13 +69,21 @@ def open_project(paths: Sequence[Path], options: Options, environ: Mapping[str, 
     files = RootedFiles(root)
     settings = load_settings(files)
     specs = find_specs(root, root if options.project else Path.cwd(), paths)
+    state = _state_path(root, settings, options)
+    selection = Selection(
+        include=read_selectors(options.select, "--select"),
+        exclude=read_selectors(options.exclude, "--exclude"),
+        default_tags=settings.defaults.get("tags"),
+        environment=options.environment,
+    )
     return Project(
         root=root,
         settings=settings,
         files=files,
-        paths=tuple(specs),
-        state=_state_path(root, settings, options),
+        paths=selection.of(specs, files, partial(_standings, state)),
+        state=state,
         lock=load_lock(files),
+        environment=options.environment,
         given=given_variables(environ, options.variable_files, options.variables),
         remote_inputs=tuple(environ.get("BATCHSPEC_REMOTE_INPUTS", "").split()),
     )
@@ -133,7 +144,14 @@ def loader(project: Project) -> SpecLoader:
         given=project.given,
         all_paths=lambda: find_specs(project.root, project.root, []),
         lock=project.lock,
+        environment=project.environment,
     )
+
+
+def _standings(state: Path) -> Mapping[str, frozenset[Standing]]:
+    from batchspec.state.standings import standings
+
+    return standings(state)
 
 
 @contextmanager

@@ -73,9 +73,9 @@ class Removed:
 def find_answers(
     specs: Sequence[LoadedSpec], *, older_than: float, world: World, reclaiming: Reclaiming, prices: PriceTable
 ) -> Garbage:
-    """Return the recorded answers that none of these specs, which must be all of the project's, declares.
+    """Return the recorded answers that none of these specs declares.
 
-    Raises what `find_wanted` does.
+    They must be all of the project's, in all of their environments. Raises what `find_wanted` does.
     """
     unknown = find_wanted(specs, world=world, reclaiming=reclaiming)
     before = world.clock.now() - older_than
@@ -87,7 +87,7 @@ def find_answers(
     return Garbage(
         answers=tuple(Answers(each, prices.cost(each.model, each.used)) for each in found),
         unknown=unknown.rows,
-        variables=tuple(loaded.spec.name for loaded in specs if loaded.spec.variables),
+        variables=tuple(dict.fromkeys(loaded.spec.name for loaded in specs if loaded.spec.variables)),
         prices_as_of=prices.as_of,
     )
 

@@ -8,12 +8,14 @@ from functools import partial
 
 from batchspec.commands.linking import linked
 from batchspec.commands.loaded import LoadedSpec
+from batchspec.commands.selecting import refuse_unknown_environment
 from batchspec.commands.sources import RememberedFiles
 from batchspec.core.answer_checks import AnswerCheck
 from batchspec.core.columns import Columns
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.extending import environments_of, extended, in_environment
 from batchspec.core.manifest import manifest_path
 from batchspec.core.model import Inputs
 from batchspec.core.model_lock import ModelLock, pinned
@@ -21,7 +23,7 @@ from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.rendering import SpecRenderer
 from batchspec.core.row_shape import shaped
 from batchspec.core.schema import SchemaChecker, document_diagnostics
-from batchspec.core.source import load_source
+from batchspec.core.source import SourceDocument, load_source
 from batchspec.core.spec import Spec, build_spec
 from batchspec.core.variables import Given, GivenError, settled, undeclared
 
@@ -33,7 +35,8 @@ class SpecLoader:
     """What loading needs: the project's files, its defaults, the packaged schemas by name, and the input readers.
 
     `given` are values for variables, in place of those that the specs declare. `all_paths` are those of every spec of
-    the project, for one that goes on from another. `lock` pins the models of all of them.
+    the project, for one that goes on from another. `lock` pins the models of all of them. `environment` is laid over
+    every spec that declares it.
     """
 
     files: ProjectFiles
@@ -45,9 +48,10 @@ class SpecLoader:
     given: Sequence[Given] = ()
     all_paths: Callable[[], Sequence[str]] = tuple
     lock: ModelLock = field(default_factory=ModelLock)
+    environment: str | None = None
 
     def load(self, paths: Sequence[str]) -> tuple[LoadedSpec, ...]:
-        """Load every spec. Raises InvalidInputError with all that is wrong with any of them."""
+        """Load every spec. Raises InvalidInputError with all that is wrong with any of them, each fault once."""
         checker = SchemaChecker(self.schema(SPEC_SCHEMA))
         loaded: list[LoadedSpec] = []
         findings: list[Diagnostic] = list(self._check_defaults(checker))
@@ -60,13 +64,17 @@ class SpecLoader:
                 findings.extend(error.diagnostics)
                 if not error.diagnostics:
                     raise
+        if not findings and self.environment is not None:
+            documents = [each.spec.document for each in loaded]
+            refuse_unknown_environment(self.environment, documents, self.all_paths, self.files)
         if not findings:
             findings.extend(undeclared(self.given, {name for each in loaded for name in each.spec.variables}))
         findings.extend(_repeated_names([each.spec for each in loaded]))
         findings.extend(_repeated_outputs([each.spec for each in loaded]))
         if not has_errors(findings):
             loaded = linked(loaded, partial(self._find, checker=checker), findings)
-        _raise_if_errors(findings)
+        # What several specs extend is found wrong in each of them.
+        _raise_if_errors(list(dict.fromkeys(findings)))
         return tuple(loaded)
 
     def _find(self, name: str, *, checker: SchemaChecker) -> LoadedSpec | None:
@@ -109,11 +117,13 @@ class SpecLoader:
             text = files.read_text(path)
         except FileProblemError as error:
             raise InvalidInputError(error.summary, why=error.why, hint=error.hint) from None
-        document = load_source(text, path)
-        findings = document_diagnostics(document, checker)
-        if has_errors(findings):
-            raise InvalidInputError(f"{path} does not fit the schema", findings)
-        spec = pinned(build_spec(document, files, self.defaults, self.output_dir), self.lock)
+        document = extended(load_source(text, path), files)
+        _raise_if_unfit(document, checker)
+        environment = self.environment if self.environment in environments_of(document) else None
+        if environment is not None:
+            document = in_environment(document, environment)
+            _raise_if_unfit(document, checker)
+        spec = pinned(build_spec(document, files, self.defaults, self.output_dir, environment), self.lock)
         try:
             spec = replace(spec, variables=settled(spec.variables, self.given))
         except GivenError as error:
@@ -136,6 +146,12 @@ class SpecLoader:
             sources=files,
             inputs=inputs,
         )
+
+
+def _raise_if_unfit(document: SourceDocument, checker: SchemaChecker) -> None:
+    findings = document_diagnostics(document, checker)
+    if has_errors(findings):
+        raise InvalidInputError(f"{document.path} does not fit the schema", findings)
 
 
 def _raise_if_errors(findings: Sequence[Diagnostic]) -> None:

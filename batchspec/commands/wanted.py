@@ -18,6 +18,8 @@ from batchspec.core.ports import Scratch
 def find_wanted(specs: Sequence[LoadedSpec], *, world: World, reclaiming: Reclaiming) -> Unknown:
     """Tell `reclaiming` every request that these specs declare, or have declared last; return what is not known yet.
 
+    A spec may be among them several times, in each of its environments.
+
     Raises InvalidInputError with every finding where a row of any of them cannot be rendered, and LimitError for a
     spec that has come out empty.
     """
@@ -25,16 +27,17 @@ def find_wanted(specs: Sequence[LoadedSpec], *, world: World, reclaiming: Reclai
     rows: dict[str, int] = {}
     ways: set[tuple[str, Target]] = set()
     world.progress.start("rendering")
-    with world.new_scratch() as scratch:
-        for loaded in specs:
-            spec = loaded.spec
+    for loaded in specs:
+        spec = loaded.spec
+        # A spec that is here once more, in another environment, has the same custom_ids.
+        with world.new_scratch() as scratch:
             absent = _want(loaded, world, reclaiming, scratch, findings)
-            if absent:
-                rows[spec.name] = absent
-                ways.update((spec.endpoint, target) for target in spec.targets)
+        if absent:
+            rows[spec.name] = max(absent, rows.get(spec.name, 0))
+            ways.update((spec.endpoint, target) for target in spec.targets)
     world.progress.finish()
     findings.raise_if_errors()
-    reclaiming.want_declared([loaded.spec.name for loaded in specs])
+    reclaiming.want_declared(list(dict.fromkeys(loaded.spec.name for loaded in specs)))
     return Unknown(rows=rows, ways=ways)
 
 

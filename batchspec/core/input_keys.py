@@ -102,17 +102,18 @@ def _braced(expression: str) -> str:
 
 def _place_of_value(document: SourceDocument, pointer: Pointer) -> tuple[str, int, int]:
     span = document.value_span(pointer)
-    return document.path, span.line, span.column
+    return document.path_at(pointer), span.line, span.column
 
 
 def _place(document: SourceDocument, pointer: Pointer) -> tuple[str, int, int]:
     span = document.key_span(pointer)
-    return document.path, span.line, span.column
+    return document.path_at(pointer), span.line, span.column
 
 
 def _inline(document: SourceDocument, index: int, row: object) -> InputRow:
     assert isinstance(row, dict), "the schema lets only mappings through here"
-    return InputRow(row, document.path, document.value_span((*_ONE, index)).line)
+    place = (*_ONE, index)
+    return InputRow(row, document.path_at(place), document.value_span(place).line)
 
 
 def _refuse_options(written: Mapping[str, object], report: Report) -> bool:
@@ -141,7 +142,7 @@ def _files(
     named = str(options["files" if listed else "path"])
     remote = "://" in named and not listed
     try:
-        pattern = named if remote else files.join(document.path, named)
+        pattern = named if remote else files.join(document.path_at(pointer), named)
     except FileProblemError as error:
         report(pointer, "file", error.summary, detail=error.why, hint=error.hint)
         return None

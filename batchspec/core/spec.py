@@ -6,7 +6,7 @@ Resolves `{file: …}` and `prompt`, fills in defaults, and keeps the way back f
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -60,7 +60,8 @@ class YamlOrigin:
     def place(self, line: int, name: str | None = None) -> tuple[Location, str | None]:
         """Return the place in the spec."""
         span = self.document.locate_in_string(self.pointer, line, name)
-        return Location(self.document.path, span), self.document.line_text(span.line)
+        location = Location(self.document.path_at(self.pointer), span)
+        return location, self.document.line_text(span.line, self.pointer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,8 @@ class Spec:
     the places of the document that they were made from, where the two differ (`prompt`, `{file: …}`). `columns` are
     the output's, by name, each a TemplateText or constant text; empty where an output holds rows and answers whole.
     `combinations` are those of the matrix, a single empty one without it. `pins` maps those of the `models` that a
-    lock has pinned to the alias that the spec names.
+    lock has pinned to the alias that the spec names. `environment` is the one that it was read in, None where none was
+    chosen or the spec has none of that name.
     """
 
     name: str
@@ -98,6 +100,8 @@ class Spec:
     revision: int = 0
     pins: Mapping[str, str] = field(default_factory=dict)
     response: ResponseRules = ANY_ANSWER
+    tags: tuple[str, ...] = ()
+    environment: str | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -148,18 +152,24 @@ class Spec:
 
 
 def build_spec(
-    document: SourceDocument, files: ProjectFiles, defaults: Mapping[str, object], output_dir: str = "results"
+    document: SourceDocument,
+    files: ProjectFiles,
+    defaults: Mapping[str, object],
+    output_dir: str = "results",
+    environment: str | None = None,
 ) -> Spec:
     """Build a spec from a document that fits the schema, and the project's defaults.
+
+    `environment` is one that is in the document already; by default its results lie in a folder of its own.
 
     Raises InvalidInputError with everything that the schema cannot say: files that are missing, a prompt beside
     messages, no model.
     """
     builder = _Builder(document, files, defaults)
-    spec = builder.build(output_dir)
+    spec = builder.build(output_dir if environment is None else f"{output_dir}/{environment}")
     if has_errors(builder.findings) or spec is None:
         raise InvalidInputError(f"{document.path} is not a valid spec", builder.findings)
-    return spec
+    return replace(spec, environment=environment)
 
 
 class _Builder:
@@ -187,7 +197,7 @@ class _Builder:
             )
             custom_id = None
         default_output = f"{output_dir}/{name}.jsonl"
-        output = declared_output(keys.get("output"), default_output, self._document.path, self._files, self)
+        output = declared_output(keys.get("output"), default_output, self._beside_output(), self._files, self)
         variables = {key: self._constant(value, ("vars", key)) for key, value in _mapping(keys.get("vars", {})).items()}
         combinations = read_matrix(keys.get("matrix"), self)
         response = read_response(keys.get("response"), body, self)
@@ -223,7 +233,14 @@ class _Builder:
             replicates=_integer(keys.get("replicates"), 1),
             revision=_integer(keys.get("revision"), 0),
             response=response,
+            tags=read_tags(keys),
         )
+
+    def _beside_output(self) -> str:
+        """Return the file that says where the output goes: the spec's own, where nothing does."""
+        written = self._keys.get("output")
+        named = isinstance(written, str) or (isinstance(written, dict) and "path" in written)
+        return self._document.path_at(("output", "path")) if named else self._document.path
 
     def _constant(self, written: object, pointer: Pointer) -> object:
         """Return a variable's value: data with its files read, in which a template would stay as it is written."""
@@ -303,7 +320,7 @@ class _Builder:
 
     def _read(self, written: str, pointer: Pointer) -> Tree:
         try:
-            path = self._files.join(self._document.path, written)
+            path = self._files.join(self._document.path_at(pointer), written)
             text = self._files.read_text(path)
             if path.endswith(_DATA_SUFFIXES):
                 return parse(text.encode("utf-8")) if path.endswith(".json") else load_source(text, path).value
@@ -350,6 +367,12 @@ def _with_defaults(keys: Mapping[str, object], defaults: Mapping[str, object]) -
         elif key not in merged:
             merged[key] = value
     return merged
+
+
+def read_tags(keys: Mapping[str, object]) -> tuple[str, ...]:
+    """Return a spec's tags, in the order in which they are written."""
+    listed = keys.get("tags", [])
+    return tuple(str(tag) for tag in listed) if isinstance(listed, list) else ()
 
 
 def _is_file(node: object) -> bool:

@@ -17,7 +17,7 @@ from batchspec.project.root import SETTINGS_FILE
 from batchspec.project.toml_places import KeyPath
 from batchspec.project.toml_text import TomlText
 
-DEFAULT_KEYS = ("endpoint", "model", "models", "metadata", "timeout_hours", "retry", "limits")
+DEFAULT_KEYS = ("endpoint", "model", "models", "metadata", "timeout_hours", "retry", "limits", "tags")
 """The spec's keys that `[defaults]` may give."""
 
 _TABLES = ("project", "defaults")

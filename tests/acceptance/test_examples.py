@@ -91,7 +91,8 @@ def shown_rows(name: str) -> list[dict[str, object]]:
 def test_an_examples_readme_shows_its_result_files(tmp_path: Path, name: str) -> None:
     project = copy_of(name, tmp_path / name)
     assert project.run(*command_of(name)).code == 0
-    firsts = [project.rows(f"results/{path.name}")[0] for path in sorted((project.root / "results").glob("*.jsonl"))]
+    written = sorted(path.relative_to(project.root).as_posix() for path in (project.root / "results").rglob("*.jsonl"))
+    firsts = [project.rows(path)[0] for path in written]
     told = [{key: row[key] for key in ("custom_id", "model", "status", "text", "error")} for row in firsts]
     assert told == shown_rows(name)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 
 _DEFINITIONS = "#/$defs/"
+_PROPERTIES = "#/properties/"
 
 ReadSchema = Callable[[str], Mapping[str, object]]
 
@@ -16,7 +17,8 @@ ReadSchema = Callable[[str], Mapping[str, object]]
 def bundled(schema: Mapping[str, object], read: ReadSchema) -> dict[str, object]:
     """Return a schema that says the same and refers only to itself.
 
-    `read` returns the schema with an `$id`. A reference to another schema has the form `<its $id>#/$defs/<name>`.
+    `read` returns the schema with an `$id`. A reference to another schema has the form `<its $id>#/$defs/<name>`;
+    one to the schema's own keys, `#/properties/<name>`, stays as it is.
     Raises ValueError for one that names no definition, or where two schemas have a definition of the same name.
     """
     return _Bundler(schema, read).bundle()
@@ -49,6 +51,11 @@ class _Bundler:
 
     def _own(self, reference: str, home: Mapping[str, object]) -> str:
         """Return a reference to the copy of what this one refers to, which is made if it is not there yet."""
+        if home is self._schema and reference.startswith(_PROPERTIES):
+            keys = home.get("properties")
+            if not isinstance(keys, dict) or reference.removeprefix(_PROPERTIES) not in keys:
+                raise ValueError(f"{reference} names no key")
+            return reference
         address, _, name = reference.partition(_DEFINITIONS)
         owner = home if address in {"", _id(home)} else self._read(address)
         if name not in _definitions(owner):

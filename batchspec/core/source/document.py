@@ -1,7 +1,7 @@
 """A YAML document that was read: its value, and the place of every key and value in its text.
 
 A pointer is a tuple of mapping keys and list indices. Inside an alias or a merged mapping, a place is where the text
-was written, not where it is used.
+was written, not where it is used; of a document that was merged from several, it may be in any of their files.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, Span
 from batchspec.core.source.jinja_names import first_in_delimiter
-from batchspec.core.source.nodes import Entry, Node, Value
+from batchspec.core.source.nodes import Entry, Home, Node, Value
 from batchspec.core.source.scalar_text import ScalarText
 
 Pointer = tuple[str | int, ...]
@@ -45,20 +45,32 @@ class SourceDocument:
 
     def value_span(self, pointer: Pointer) -> Span:
         """Return the place of a value. Where the pointer leads to nothing, the nearest above it is meant."""
-        return self._node(pointer).span
+        return self.node(pointer).span
 
     def value_at(self, pointer: Pointer) -> Value:
         """Return the value at a pointer, or the nearest above it that exists."""
-        return self._node(pointer).value
+        return self.node(pointer).value
 
-    def line_text(self, line: int) -> str:
-        """Return a source line by its number from 1; "" beyond the last one."""
-        return self.lines[line - 1] if 1 <= line <= len(self.lines) else ""
+    def path_at(self, pointer: Pointer) -> str:
+        """Return the file that a value is written in, and its key; relative paths in it are relative to that file."""
+        return self.home(pointer).path
+
+    def line_text(self, line: int, at: Pointer = ()) -> str:
+        """Return a line, by its number from 1, of the file that the value `at` is written in; "" beyond the last."""
+        lines = self.home(at).lines
+        return lines[line - 1] if 1 <= line <= len(lines) else ""
+
+    def home(self, pointer: Pointer) -> Home:
+        """Return the text that a value is written in, or the nearest above it that exists."""
+        home = self.root.home or Home(self.path, self.lines)
+        for step in self._path_to(pointer):
+            home = step.node.home or home
+        return home
 
     def source_text(self, pointer: Pointer) -> str:
         """Return a value as it was written, or the first line of one that is written over several."""
-        span = self._node(pointer).written.span
-        line = self.line_text(span.line)
+        span = self.node(pointer).written.span
+        line = self.line_text(span.line, pointer)
         return line[span.column - 1 : span.end_column - 1 if span.end_line == span.line else None]
 
     def diagnostic(
@@ -76,11 +88,11 @@ class SourceDocument:
         return Diagnostic(
             severity=severity,
             code=code,
-            location=Location(self.path, span),
+            location=Location(self.path_at(pointer), span),
             summary=summary,
             detail=detail,
             hint=hint,
-            source_line=self.line_text(span.line),
+            source_line=self.line_text(span.line, pointer),
         )
 
     def locate_in_string(self, pointer: Pointer, line: int, name: str | None = None) -> Span:
@@ -89,10 +101,10 @@ class SourceDocument:
         In `|` blocks lines match exactly. Folded and quoted text has lost its lines: there the first use of the name
         counts. Without the name, the text of the line (or the value's first line) is meant.
         """
-        node = self._node(pointer).written
+        node = self.node(pointer).written
         if not isinstance(node.value, str):
             return node.span
-        text = ScalarText.of(node, self.lines)
+        text = ScalarText.of(node, self.home(pointer).lines)
         exact = text.source_line(line)
         if name:
             found = first_in_delimiter(text.text, name, text.line_range(exact))
@@ -100,7 +112,8 @@ class SourceDocument:
                 return text.span(found, found + len(name))
         return text.content_of(exact if exact is not None else text.first_line)
 
-    def _node(self, pointer: Pointer) -> Node:
+    def node(self, pointer: Pointer) -> Node:
+        """Return the node at a pointer, or the nearest above it that exists."""
         steps = self._path_to(pointer)
         return steps[-1].node if steps else self.root
 

@@ -11,6 +11,13 @@ Value = object
 """A plain value: dict with text keys, list, str, int, float, bool or None."""
 
 
+class Home(NamedTuple):
+    """The text that a value is written in: its file's path, and its lines without their ends."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
 class Entry(NamedTuple):
     """A mapping's key, at its place, and the node it leads to."""
 
@@ -24,7 +31,8 @@ class Node:
 
     `size` counts the values in it, itself included and aliases expanded; `height` the collections nested in it.
     `style` is a scalar's: "" (plain) or one of `'"|>`. `target` is what an alias stands for: `span` is then where the
-    alias is, and everything inside has the place where it was written.
+    alias is, and everything inside has the place where it was written. `home` is the text that it is written in, and
+    everything in it that has no other; without one it is that of what it stands in.
     """
 
     value: Value
@@ -35,6 +43,7 @@ class Node:
     entries: dict[str, Entry] | None = None
     items: tuple[Node, ...] | None = None
     target: Node | None = None
+    home: Home | None = None
 
     @property
     def written(self) -> Node:

@@ -66,6 +66,8 @@ def test_a_reference_may_lead_from_one_schema_through_another() -> None:
 def test_a_schema_that_refers_only_to_itself_stays_as_it_is() -> None:
     assert bundled(PARTS | {"$defs": {"a": {"$ref": "#/$defs/a"}}}, read)["$defs"] == {"a": {"$ref": "#/$defs/a"}}
     assert bundled({"type": "object"}, read) == {"type": "object"}
+    keys = {"properties": {"a": {"type": "null"}, "b": {"items": {"$ref": "#/properties/a"}}}}
+    assert bundled(keys, read) == keys
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,7 @@ def test_a_schema_that_refers_only_to_itself_stays_as_it_is() -> None:
         ({"$ref": "urn:t:parts#/$defs/nope"}, "urn:t:parts#/$defs/nope names no definition"),
         ({"$ref": "urn:t:parts"}, "urn:t:parts names no definition"),
         ({"$ref": "#/$defs/nope"}, "#/$defs/nope names no definition"),
+        ({"$ref": "#/properties/nope", "properties": {"a": {}}}, "#/properties/nope names no key"),
         (
             {"$id": "urn:t:main", "$defs": {"leaf": {}}, "$ref": "urn:t:parts#/$defs/leaf"},
             "urn:t:parts and urn:t:main both define leaf",
@@ -88,7 +91,7 @@ def test_what_cannot_be_put_together_is_named(schema: dict[str, object], why: st
 @pytest.mark.parametrize("name", NAMES)
 def test_a_packaged_schema_stands_by_itself_and_is_printed_so(name: str) -> None:
     schema = packaged_schema(name)
-    assert all(reference.startswith("#/$defs/") for reference in references(schema))
+    assert all(reference.startswith(("#/$defs/", "#/properties/")) for reference in references(schema))
     assert is_valid_schema(schema) == []
     assert json.loads(schema_text(name)) == schema
 

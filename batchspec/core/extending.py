@@ -1,0 +1,205 @@
+"""Lays a spec over the files that it extends, and an environment over the spec, before the schema judges the whole.
+
+Every value keeps the place where it is written, so that findings point there and relative paths are relative to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+
+from batchspec.core.canonical import Pointer
+from batchspec.core.diagnostics import Diagnostic
+from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.ports import ProjectFiles
+from batchspec.core.source import MAX_BYTES, MAX_VALUES, MergeRules, SourceDocument, load_source, merged, narrowed
+
+MAX_DEPTH = 16
+"""Files that extend one another in a row, after the spec itself."""
+
+MAX_FILES = 100
+"""Files that one spec extends, each counted once."""
+
+_EXTENDS = "extends"
+_ENVIRONMENTS = "environments"
+_MODELS = frozenset({"model", "models", "agent_id"})
+_SOURCES = frozenset({"path", "files", "sql", "spec"})
+_OF_A_SOURCE = _SOURCES | {"as", "format", "encoding", "delimiter"}
+
+
+def extended(document: SourceDocument, files: ProjectFiles) -> SourceDocument:
+    """Return a spec's document over those that it extends, the later over the earlier and the spec over all.
+
+    Raises InvalidInputError: a file cannot be read or is no mapping, extends itself, or there are too many.
+    """
+    extending = _Extending(files, document)
+    whole = extending.resolve(document, (document.path,))
+    if extending.findings:
+        raise InvalidInputError(f"{document.path} extends what cannot be used", tuple(extending.findings))
+    return whole
+
+
+def in_environment(document: SourceDocument, name: str) -> SourceDocument:
+    """Return a document with one of its environments over it; itself where it has none of that name."""
+    if name not in environments_of(document):
+        return document
+    whole = merged(document, narrowed(document, (_ENVIRONMENTS, name)), _RULES)
+    # What is wrong with the spec as a whole is told at its own beginning.
+    root = replace(whole.root, span=document.root.span, home=document.root.home)
+    return replace(document, root=root)
+
+
+def environments_of(document: SourceDocument) -> tuple[str, ...]:
+    """Return the names of the environments that a document has."""
+    value = document.value
+    declared = value.get(_ENVIRONMENTS) if isinstance(value, dict) else None
+    return tuple(declared) if isinstance(declared, dict) else ()
+
+
+class _Extending:
+    def __init__(self, files: ProjectFiles, spec: SourceDocument) -> None:
+        self._files = files
+        self._spec = spec
+        self._bytes = _size(spec)
+        self._whole: dict[str, SourceDocument | None] = {}
+        self.findings: list[Diagnostic] = []
+
+    def resolve(self, document: SourceDocument, way: tuple[str, ...]) -> SourceDocument:
+        """Return a document over what it extends; `way` are the files from the spec to it."""
+        below: SourceDocument | None = None
+        for pointer, path in self._named(document):
+            base = self._base(document, pointer, path, way)
+            if base is not None:
+                below = base if below is None else self._merged(below, base, document, pointer)
+        return document if below is None else self._merged(below, document, document, (_EXTENDS,))
+
+    def _merged(
+        self, below: SourceDocument, above: SourceDocument, document: SourceDocument, pointer: Pointer
+    ) -> SourceDocument:
+        whole = merged(below, above, _RULES)
+        if whole.root.size > MAX_VALUES and not self.findings:
+            self._find(
+                document,
+                pointer,
+                "too-large",
+                f"together the files that are extended here hold more than {MAX_VALUES:,} keys and values",
+                "a spec is held in memory whole",
+                "put rows into an input file (`inputs: rows.yaml`), which is streamed",
+            )
+        return whole
+
+    def _named(self, document: SourceDocument) -> Iterator[tuple[Pointer, str]]:
+        """Yield the files that a document extends, relative to the root, each with its place."""
+        value = document.value
+        written = value.get(_EXTENDS) if isinstance(value, dict) else None
+        listed = written if isinstance(written, list) else [] if written is None else [written]
+        for index, each in enumerate(listed):
+            pointer: Pointer = (_EXTENDS, index) if isinstance(written, list) else (_EXTENDS,)
+            if not isinstance(each, str) or not each:
+                # Of the spec itself, the schema says so.
+                if document is not self._spec:
+                    hint = "write `extends: base.yaml`, or a list of such paths"
+                    self._find(document, pointer, "wrong-type", "`extends` takes paths of YAML files", None, hint)
+                continue
+            try:
+                yield pointer, self._files.join(document.path, each)
+            except FileProblemError as error:
+                self._find(document, pointer, "file", error.summary, error.why, error.hint)
+
+    def _base(
+        self, document: SourceDocument, pointer: Pointer, path: str, way: tuple[str, ...]
+    ) -> SourceDocument | None:
+        if path in way:
+            circle = " -> ".join((*way[way.index(path) :], path))
+            hint = "let one of them extend nothing, or move what both need into a file of its own"
+            self._find(document, pointer, "extends-cycle", f"`{path}` extends itself: {circle}", None, hint)
+            return None
+        if path not in self._whole:
+            if not self._may_read(document, pointer, way):
+                return None
+            # Remembered before what it extends is read, so that a file which is wrong is told once.
+            self._whole[path] = None
+            self._whole[path] = self._read(document, pointer, path, way)
+        return self._whole[path]
+
+    def _may_read(self, document: SourceDocument, pointer: Pointer, way: tuple[str, ...]) -> bool:
+        if len(way) > MAX_DEPTH:
+            summary = f"more than {MAX_DEPTH} files extend one another"
+            chain = " -> ".join(way)
+            self._find(document, pointer, "extends-depth", summary, chain, "merge some of them into one file")
+            return False
+        if len(self._whole) >= MAX_FILES:
+            summary = f"`{self._spec.path}` extends more than {MAX_FILES} files"
+            self._find(document, pointer, "extends-files", summary, None, "merge some of them into one file")
+            return False
+        return True
+
+    def _read(
+        self, document: SourceDocument, pointer: Pointer, path: str, way: tuple[str, ...]
+    ) -> SourceDocument | None:
+        try:
+            base = load_source(self._files.read_text(path), path)
+        except FileProblemError as error:
+            self._find(document, pointer, "file", error.summary, error.why, error.hint)
+            return None
+        except InvalidInputError as error:
+            self.findings.extend(error.diagnostics)
+            return None
+        if not isinstance(base.value, dict):
+            hint = "write keys of a spec into it, such as `model: mistral-small-latest`"
+            self._find(
+                document,
+                pointer,
+                "extends",
+                f"`{path}` holds no mapping, which is all that can be extended",
+                None,
+                hint,
+            )
+            return None
+        self._bytes += _size(base)
+        if self._bytes > MAX_BYTES:
+            summary = f"together the files of this spec are larger than {MAX_BYTES // 1_000_000} MB"
+            hint = "put rows into an input file (`inputs: rows.yaml`), which is streamed"
+            self._find(document, pointer, "too-large", summary, "a spec is read whole", hint)
+            return None
+        return narrowed(self.resolve(base, (*way, path)), without=_stays_behind)
+
+    def _find(
+        self, document: SourceDocument, pointer: Pointer, code: str, summary: str, detail: str | None, hint: str | None
+    ) -> None:
+        self.findings.append(document.diagnostic(pointer, code, summary, detail, hint))
+
+
+def _size(document: SourceDocument) -> int:
+    return sum(len(line) + 1 for line in document.lines)
+
+
+def _stays_behind(key: str) -> bool:
+    """Tell whether a key is a file's own, and not inherited."""
+    return key in {"batchspec", "name", _EXTENDS} or key.startswith("x-")
+
+
+def _displaced(pointer: Pointer, below: Collection[str], above: Collection[str]) -> Collection[str]:
+    """Return the keys that cannot stand beside what is said above: another model, another source of rows."""
+    scope = _scope(pointer)
+    if scope == () and not _MODELS.isdisjoint(above):
+        return _MODELS
+    if (
+        scope == ("inputs",)
+        and not _SOURCES.isdisjoint(above)
+        and _SOURCES.isdisjoint(_SOURCES & set(below) & set(above))
+    ):
+        return _OF_A_SOURCE
+    return ()
+
+
+def _long_form(pointer: Pointer) -> str | None:
+    return "path" if _scope(pointer) in {("inputs",), ("output",)} else None
+
+
+def _scope(pointer: Pointer) -> Pointer:
+    """Return a place within a spec; an environment is a spec's keys once more."""
+    return pointer[2:] if pointer[:1] == (_ENVIRONMENTS,) and len(pointer) > 1 else pointer
+
+
+_RULES = MergeRules(_displaced, _long_form)
