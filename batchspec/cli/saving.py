@@ -131,6 +131,7 @@ def _made(specs: Sequence[LoadedSpec], project: Project, options: Options, envir
         var=options.variables,
         var_files={_told(project.root, file): _sha256(file) for file in options.variable_files},
         environment=_environment(environ, declared),
+        env=options.environment,
     )
 
 
@@ -166,10 +167,10 @@ def opened(run: Run, paths: Sequence[Path], options: Options) -> Iterator[tuple[
         run.console.root = project.root
         yield project, options, None
         return
-    if len(paths) > 1 or options.variables or options.variable_files:
+    if len(paths) > 1 or options.variables or options.variable_files or options.select or options.exclude:
         raise InvalidInputError(
             "a saved plan stands alone: it brings its specs and variables along",
-            hint="leave other PATHS, --var and --var-file away, or make a plan with them",
+            hint="leave other PATHS, --var, --var-file, --select and --exclude away, or make a plan with them",
         )
     from batchspec.commands.saved_plans import SavedRun
 
@@ -202,6 +203,12 @@ def _project_of(plan: SavedPlan, path: Path, options: Options, run: Run) -> tupl
             f"the saved plan {path} is for the provider `{plan.provider}`, and this is `{options.provider}`",
             hint=f"give --provider {plan.provider}",
         )
+    if options.environment not in {None, plan.made.env}:
+        made_for = "no environment" if plan.made.env is None else f"the environment `{plan.made.env}`"
+        raise InvalidInputError(
+            f"the saved plan {path} was made for {made_for}, and this is `{options.environment}`",
+            hint="leave --env and BATCHSPEC_ENV away, or make a plan for that environment",
+        )
     around = wiring.open_settings(options)
     run.console.root = around.root
     if around.settings.project_id not in {None, plan.project}:
@@ -214,7 +221,13 @@ def _project_of(plan: SavedPlan, path: Path, options: Options, run: Run) -> tupl
         if not file.is_file():
             raise StaleError(f"the plan is stale: its --var-file {file} is not there any more", hint=_ANEW)
     # By its own root: a folder of its specs may be a project of its own.
-    options = replace(options, project=around.root, variables=plan.made.var, variable_files=files)
+    options = replace(
+        options,
+        project=around.root,
+        variables=plan.made.var,
+        variable_files=files,
+        environment=plan.made.env,
+    )
     specs = [around.root / spec for spec in plan.made.specs]
     return wiring.open_project(specs, options, run.console.environ), options
 

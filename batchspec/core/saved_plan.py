@@ -74,12 +74,14 @@ class Made:
     """The options that a plan was made with: spec files relative to the root, and where variables came from.
 
     `environment` and `var_files` hold the SHA-256 of each value or file; values of `var` stand as they were given.
+    `env` is the environment that specs were read in, if one was chosen.
     """
 
     specs: tuple[str, ...]
     var: tuple[str, ...] = ()
     var_files: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    env: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +207,7 @@ def read_plan(stream: BinaryIO, requests: RequestTable) -> SavedPlan:
             var=_texts(made, "var"),
             var_files=_digests(made, "var_files"),
             environment=_digests(made, "environment"),
+            env=None if made.get("env") is None else _text(made, "env"),
         ),
         specs=tuple(specs),
         summary=_mapping(header, "summary"),

@@ -43,7 +43,9 @@ def plan(**changes: object) -> SavedPlan:
         inputs=None,
         plan={"name": "demo", "path": "demo.batchspec.yaml", "variants": []},
     )
-    made = Made(specs=("demo.batchspec.yaml",), var=("a=b",), var_files={"v.yaml": "33"}, environment={"X": "44"})
+    made = Made(
+        specs=("demo.batchspec.yaml",), var=("a=b",), var_files={"v.yaml": "33"}, environment={"X": "44"}, env="dev"
+    )
     values: dict[str, object] = {
         "id": "an-id",
         "created_at": 1.5,
