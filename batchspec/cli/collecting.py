@@ -71,8 +71,8 @@ def gc(
 
     Shows first, asks first: recorded answers to requests that no spec of the project declares in any environment, with
     what it would cost to have them again; what killed processes have left; with --remote the provider's files of
-    collected jobs. Every spec of the project must be without errors. Nothing of a job in flight is touched. Once answers
-    and files are gone, a row that returns is sent, and paid for, again.
+    collected jobs. Every spec of the project must be without errors. Nothing of a job in flight is touched. Once
+    answers and files are gone, a row that returns is sent, and paid for, again.
 
     \b
     batchspec gc --remote --older-than 90d
