@@ -6,6 +6,7 @@ Canonical JSON, which digests are made of, is in `core.canonical`.
 from __future__ import annotations
 
 import json
+import math
 import re
 
 import orjson
@@ -39,11 +40,37 @@ def parse(data: bytes) -> object:
 
 def encode(value: object) -> bytes:
     """Write one value as compact UTF-8 JSON, keys in their own order. Raises ValueError for what JSON lacks."""
+    text = encode_read(value)
+    # The fast encoder writes null for NaN and infinities.
+    if b"null" in text and (odd := _not_finite(value)) is not None:
+        raise ValueError(f"{odd} is not a JSON number")
+    return text
+
+
+def encode_read(value: object) -> bytes:
+    """Write, as `encode` does and faster, a value that `parse` has given: it holds no NaN and no infinity."""
     try:
         return orjson.dumps(value)
     except TypeError:
         # Integers beyond 64 bits and deep nesting: the standard library's encoder takes them.
         return _encode_leniently(value)
+
+
+def _not_finite(value: object) -> float | None:
+    """Return the first number in a value, at any depth, that is none."""
+    pending = [value]
+    for node in pending:
+        kind = type(node)
+        if kind is str or kind is int:
+            continue
+        if isinstance(node, float):
+            if not math.isfinite(node):
+                return node
+        elif isinstance(node, dict):
+            pending += node.values()
+        elif isinstance(node, (list, tuple)):
+            pending += node
+    return None
 
 
 def _encode_leniently(value: object) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from batchspec.core.json_text import JsonError, encode, parse
+from batchspec.core.json_text import JsonError, encode, encode_read, parse
 from batchspec.core.model import BatchJobStatus, Usage
 
 _PASSING_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
@@ -75,7 +75,7 @@ def _outcome(response: object, error: object) -> Outcome:
         status = _status(response.get("status_code"))
         body = response.get("body")
     if error is None and status is not None and 200 <= status < 300 and isinstance(body, Mapping):
-        return Outcome(OutcomeKind.SUCCEEDED, status, encode(body), None, _usage(body))
+        return Outcome(OutcomeKind.SUCCEEDED, status, encode_read(body), None, _usage(body))
     problem = _unpacked(error if error is not None else body)
     if status is None and isinstance(problem, Mapping):
         status = _status(problem.get("raw_status_code", problem.get("status_code", problem.get("status"))))

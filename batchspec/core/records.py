@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Protocol
@@ -64,6 +65,10 @@ OpenWriter = Callable[[OutputFormat, WritesBytes, Sequence[str]], RecordWriter]
 
 def cell(value: object) -> Cell:
     """Return a JSON-like value as a cell. Raises ValueError for what JSON has no form for."""
-    if value is None or isinstance(value, str | bool | int | float):
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is not a JSON number")
         return value
     return JsonText(encode(value))

@@ -140,7 +140,7 @@ class MistralProvider:
             path=f"/v1/batch/jobs/{_checked(job_id)}",
             query=(("inline", "true"),),
         )
-        return [json_text.encode(line) for line in read_outputs(self._json(call, self._on_wait))]
+        return [json_text.encode_read(line) for line in read_outputs(self._json(call, self._on_wait))]
 
     def delete_file(self, file_id: str) -> bool:
         """Delete a file; return whether it was there."""

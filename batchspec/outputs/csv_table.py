@@ -56,9 +56,7 @@ def csv_cell(cell: Cell) -> str:
         if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
             text = _MARK + text
     else:
-        text = encode(cell).decode("ascii")
-        # What JSON has no form for is null.
-        return "" if text == "null" else text
+        return encode(cell).decode("ascii")
     if not text or _QUOTED.search(text):
         return '"' + text.replace('"', '""') + '"'
     return text

@@ -7,7 +7,6 @@ text. It needs pyarrow, and is imported only where Parquet is asked for.
 from __future__ import annotations
 
 import io
-import math
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -104,7 +103,7 @@ def _kind(cell: Cell) -> int:
     if isinstance(cell, int):
         return _WHOLE if abs(cell) <= _EXACT else _LONG if -(2**63) <= cell < 2**63 else _TEXT
     if isinstance(cell, float):
-        return _FLOAT if math.isfinite(cell) else 0
+        return _FLOAT
     return _TEXT
 
 

@@ -129,6 +129,13 @@ def test_a_column_that_fails_for_an_answer_is_null_and_told_with_row_and_place(f
     assert (warning.location.path, warning.location.span[:2]) == ("specs/triage.batchspec.yaml", (6, 21))
 
 
+@pytest.mark.parametrize("template", ["{{ row.id * 1e308 }}", "{{ [row.id, -1e308 * 10] }}", '{{ {"a": 1e308 * 10} }}'])
+def test_a_number_that_no_file_can_hold_is_null_and_told(folder: Folder, template: str) -> None:
+    got, [warning] = cells(columns(folder, f"far: '{template}'"), succeeded())
+    assert got == {"far": None}
+    assert "inf is not a JSON number" in warning.summary
+
+
 def test_an_answer_without_json_is_said_to_have_none(folder: Folder) -> None:
     got, [warning] = cells(columns(folder, "queue: '{{ json.queue }}'"), succeeded("I cannot say."))
     assert got == {"queue": None}

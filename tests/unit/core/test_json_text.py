@@ -74,7 +74,7 @@ def test_what_was_read_can_be_written_however_deep_it_is() -> None:
     assert encode(parse(deep)) == deep
 
 
-@pytest.mark.parametrize("value", ["\ud800", {"a": ["\udc00", 2**70]}, object(), {1, 2}, [2**70, math.nan], b"x"])
+@pytest.mark.parametrize("value", ["\ud800", {"a": ["\udc00", 2**70]}, object(), {1, 2}, b"x", [2**70, math.nan]])
 def test_what_json_lacks_raises_a_value_error(value: object) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         encode(value)
@@ -96,3 +96,16 @@ def test_a_string_with_a_lone_surrogate_is_refused() -> None:
 
 def test_json_for_people_is_indented_and_readable() -> None:
     assert encode_pretty({"b": "é", "a": [1]}) == '{\n  "b": "é",\n  "a": [\n    1\n  ]\n}'
+
+
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, [1.5, -math.inf], {"a": {"b": (None, math.nan)}}, [[], math.inf]]
+)
+def test_what_is_no_number_is_refused_at_any_depth(value: object) -> None:
+    with pytest.raises(ValueError, match="is not a JSON number"):
+        encode(value)
+
+
+@pytest.mark.parametrize("value", [None, [None, 1.5], {"null": "null", "a": [None, {"b": -0.0}]}])
+def test_null_is_null_where_it_was_meant(value: object) -> None:
+    assert parse(encode(value)) == value
