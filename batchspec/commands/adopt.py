@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from batchspec.commands.collect import collect
+from batchspec.commands.collect import collect, make_private
 from batchspec.commands.world import Notes, World
 from batchspec.core.canonical import RequestIdentity, shard_digest
 from batchspec.core.errors import InvalidInputError, ProviderRefusedError, UnresolvedError
@@ -236,6 +236,7 @@ def _lines_of(
         return lambda: (ClaimLine(inline_custom_id(line.digest), line.digest) for line in named(same))
     if not job.status.ended:
         raise _UnknowableError
+    make_private(paths[0])
     paths[0].write_bytes(_outputs(job, provider))
     return lambda: _answered(paths)
 
@@ -250,6 +251,7 @@ def _restore_marks(path: Path, provider: Provider) -> None:
         file = provider.get_file(file_id)
         names[file_id] = file.filename if file is not None else None
     restored = path.with_suffix(".marks")
+    make_private(restored)
     with path.open("rb") as stream, restored.open("wb") as target:
         target.writelines(with_marks(line, names) for line in stream)
     restored.replace(path)

@@ -111,6 +111,7 @@ def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStac
         path = world.downloads / f"{job.id}.outputs.jsonl"
         cleanup.callback(path.unlink, missing_ok=True)
         try:
+            make_private(path)
             path.write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
         except ProviderRefusedError as error:
             return _Reading(files=[], fingerprint="", gone=_expired(error, "the list of answers", job, world))
@@ -132,6 +133,11 @@ def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStac
     if not files and gone is None and (job.succeeded_requests or job.status is BatchJobStatus.SUCCESS):
         gone = _left(job, "it has ended and names no file of its answers", world)
     return _Reading(files=files, fingerprint=state.hexdigest(), gone=gone)
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file for its owner alone, before anything is written to it."""
+    path.touch(mode=0o600)
 
 
 def _expired(error: ProviderRefusedError, what: str, job: BatchJob, world: World) -> str:

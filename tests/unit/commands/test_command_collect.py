@@ -105,6 +105,7 @@ class Desk:
         self.notes = Notes()
         self.clock = QuickClock()
         self.checkpoints: list[str] = []
+        self.modes: set[int] = set()
         self.dies_at: str | None = None
         self.stops_after: int | None = None
         self._folder = folder
@@ -158,6 +159,7 @@ class Desk:
 
     def _checkpoint(self, name: str) -> None:
         self.checkpoints.append(name)
+        self.modes |= {path.stat().st_mode & 0o777 for path in self._folder.glob("*.outputs.jsonl")}
         if name == self.dies_at:
             self.dies_at = None
             raise Died(name)
@@ -344,6 +346,13 @@ def test_an_inline_job_is_collected_from_its_outputs(desk: Desk) -> None:
     assert desk.collect()
     assert desk.statuses(*NAMES) == ["SUCCEEDED", "SUCCEEDED", "FAILED", "FAILED_PASSING"]
     assert desk.left_over() == []
+
+
+def test_answers_on_their_way_are_for_their_owner_alone(desk: Desk) -> None:
+    desk.job = replace(desk.job, input_files=())
+    desk.provider.answers = [good(name).rstrip(b"\n") for name in NAMES]
+    assert desk.collect()
+    assert desk.modes == {0o600}
 
 
 def test_a_file_that_the_provider_no_longer_has_is_told_and_its_answers_are_lost(desk: Desk) -> None:
