@@ -13,12 +13,13 @@ import click
 from batchspec import __version__
 from batchspec.cli.options import JSON, shared
 from batchspec.cli.running import Run
-from batchspec.core.errors import ExitCode, LockedError
+from batchspec.core.errors import ExitCode, LockedError, StateError
 
 if TYPE_CHECKING:
     from batchspec.cli.wiring import Project
     from batchspec.commands.doctor import Surroundings
     from batchspec.commands.inspect import Checked
+    from batchspec.commands.storage import LocalStorage
     from batchspec.core.ports import Provider
 
 
@@ -54,6 +55,7 @@ def doctor(run: Run, /, as_json: bool, **own: Any) -> int:
             _surroundings(project),
             connect=connect,
             check_state=lambda provider: _checked(run, project, provider),
+            own_files=lambda: _own_files(project),
         )
     if as_json:
         console.document(examined_document(findings))
@@ -70,6 +72,32 @@ def _checked(run: Run, project: Project, provider: Provider | None) -> Checked:
         return check(run.console.relative(str(project.state)), inspection, provider, run.interrupts.stop)
 
 
+def _own_files(project: Project) -> frozenset[str]:
+    from batchspec.state.inspection import Inspection
+
+    if not project.state.exists():
+        return frozenset()
+    try:
+        with Inspection(project.state) as inspection:
+            return inspection.file_ids()
+    except StateError:
+        # That it cannot be read is a finding of its own.
+        return frozenset()
+
+
+def _local(project: Project) -> LocalStorage:
+    from batchspec.commands.storage import LocalStorage
+    from batchspec.project.leftovers import disk_size
+
+    beside = project.state.parent
+    return LocalStorage(
+        state=disk_size(project.state),
+        copies=sum(map(disk_size, beside.glob(f"{project.state.name}.*.bak"))),
+        on_the_way=disk_size(beside / "spool") + disk_size(beside / "downloads"),
+        logs=disk_size(project.home / "logs"),
+    )
+
+
 def _surroundings(project: Project) -> Surroundings:
     from batchspec.commands.doctor import Surroundings
 
@@ -82,6 +110,7 @@ def _surroundings(project: Project) -> Surroundings:
         state_exists=project.state.exists(),
         free_bytes=shutil.disk_usage(_existing(project.state.parent)).free,
         holder=_holder(project.state),
+        local=_local(project),
     )
 
 

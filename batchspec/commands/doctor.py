@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from batchspec.commands.inspect import Checked
+from batchspec.commands.storage import LocalStorage, remote_storage
 from batchspec.core.errors import BatchspecError
 from batchspec.core.inspection import Severity
 from batchspec.core.ports import Provider
@@ -25,17 +26,21 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at: `hint` says what to do, where there is anything to do."""
+    """One thing that was looked at: `hint` says what to do, where there is anything to do.
+
+    `numbers` are for programs.
+    """
 
     grade: Grade
     subject: str
     summary: str
     hint: str | None = None
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the command line knows of the project: versions, the id in batchspec.toml, free bytes, the lock's holder."""
+    """What the command line knows of the project: versions, the id in batchspec.toml, bytes, the lock's holder."""
 
     version: str
     python: str
@@ -45,6 +50,7 @@ class Surroundings:
     state_exists: bool
     free_bytes: int
     holder: str | None
+    local: LocalStorage = field(default_factory=LocalStorage)
 
 
 LIMITS = (
@@ -75,11 +81,12 @@ def examine(
     *,
     connect: Callable[[], Provider | None],
     check_state: Callable[[Provider | None], Checked],
+    own_files: Callable[[], Collection[str]],
 ) -> tuple[Finding, ...]:
     """Return everything that was found, the worst included; `connect` returns None where there is no key.
 
-    `check_state` looks at the state, with a provider also at where it differs from that. Nothing is raised that a
-    finding can say.
+    `check_state` looks at the state, with a provider also at where it differs from that; `own_files` gives the ids of
+    this project's files at the provider. Nothing is raised that a finding can say.
     """
     findings = [*_project(about)]
     provider: Provider | None = None
@@ -90,6 +97,12 @@ def examine(
         findings.append(_failed("provider", error))
         provider = None
     findings += _state(about, provider, check_state)
+    findings.append(_stored_here(about.local))
+    if provider is not None:
+        try:
+            findings.append(_stored_there(provider, own_files))
+        except BatchspecError as error:
+            findings.append(_failed("storage there", error))
     return (*findings, *LIMITS)
 
 
@@ -157,3 +170,37 @@ def _state(
     for problem in checked.problems:
         grade = Grade.ERROR if problem.severity is Severity.ERROR else Grade.NOTICE
         yield Finding(grade=grade, subject="state", summary=problem.summary, hint=problem.hint)
+
+
+def _stored_here(local: LocalStorage) -> Finding:
+    left = local.on_the_way + local.logs
+    return Finding(
+        grade=Grade.OK,
+        subject="storage here",
+        summary=f"the state takes {_bytes(local.state)}, copies that a rebuild has kept {_bytes(local.copies)},"
+        f" files on their way {_bytes(local.on_the_way)}, logs {_bytes(local.logs)}",
+        hint="`batchspec gc --dry-run` shows what of it nobody needs" if left else None,
+        numbers={f"{name}_bytes": size for name, size in asdict(local).items()},
+    )
+
+
+def _stored_there(provider: Provider, own_files: Callable[[], Collection[str]]) -> Finding:
+    used = remote_storage(provider, own_files())
+    least = f" (of {used.unsized:,} the size is not told)" if used.unsized else ""
+    return Finding(
+        grade=Grade.OK,
+        subject="storage there",
+        summary=f"files of this project at the provider: {used.files:,}, {_bytes(used.size)};"
+        f" of the whole workspace: {used.all_files:,}, {_bytes(used.all_size)}{least}",
+        hint="`batchspec gc --remote --dry-run` shows which of them nobody needs" if used.files else None,
+        numbers={
+            "project_files": used.files,
+            "project_bytes": used.size,
+            "workspace_files": used.all_files,
+            "workspace_bytes": used.all_size,
+        },
+    )
+
+
+def _bytes(count: int) -> str:
+    return f"{count:,} bytes" if count < 100_000 else f"{count / 1e6:,.1f} MB"

@@ -36,6 +36,7 @@ def examined_document(findings: Sequence[Finding]) -> Document:
                 "subject": finding.subject,
                 "summary": finding.summary,
                 "hint": finding.hint,
+                "numbers": dict(finding.numbers),
             }
             for finding in findings
         ],

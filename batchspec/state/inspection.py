@@ -206,6 +206,13 @@ class Inspection(Tables):
         )
         return [RequestDigest(digest) for (digest,) in self._rows(sql, [spec, custom_id])]
 
+    def file_ids(self) -> frozenset[str]:
+        """Return the ids of all files at the provider that jobs and uploads are recorded with, gone ones included."""
+        listed = "SELECT file_ids FROM claim WHERE file_ids IS NOT NULL UNION ALL SELECT input_files FROM job"
+        single = "SELECT output_file FROM job UNION SELECT error_file FROM job UNION SELECT file_id FROM file"
+        found = {str(file) for (told,) in self._rows(listed) for file in json.loads(told)}
+        return frozenset(found.union(str(file) for (file,) in self._rows(single) if file))
+
     def problems(self) -> Iterator[StateProblem]:
         """Yield what is wrong with the file and what is in it, a damaged file as a problem of its own."""
         yield from file_problems(self._path, self._database)

@@ -46,6 +46,8 @@ def test_a_project_that_is_well_is_told_so_with_what_cannot_be_promised(project:
         "disk": ["ok"],
         "provider": ["ok"],
         "state": ["ok"],
+        "storage here": ["ok"],
+        "storage there": ["ok"],
         "two machines": ["limit"],
         "late effects": ["limit"],
         "expiry": ["limit"],
@@ -94,3 +96,29 @@ def test_who_holds_the_lock_is_told(project: Project) -> None:
     assert project.run("apply", "--yes", "--wait").code == 0
     with state_lock(project.root / ".batchspec" / "state.db", "apply"):
         assert "by `batchspec apply`" in findings(project, 0)["lock"][0]["summary"]
+
+
+def test_how_much_is_stored_here_and_at_the_provider_is_told(
+    project: Project, tmp_path: Path, server: EmulatorServer
+) -> None:
+    other = make_project(tmp_path / "other", rows=5, MISTRAL_API_KEY="any", MISTRAL_BASE_URL=server.url)
+    other.write("batchspec.toml", '[project]\nid = "00000000-0000-4000-8000-000000000002"\n')
+    assert other.run("apply", "--yes", "--wait").code == 0
+    assert findings(project, 0)["storage there"][0]["numbers"]["project_files"] == 0
+    assert project.run("apply", "--yes", "--wait").code == 0
+    log = project.write(".batchspec/logs/bug-x.log", "a fault")
+    found = findings(project, 0)
+    [there], [here] = found["storage there"], found["storage here"]
+    numbers = there["numbers"]
+    assert (numbers["project_files"], numbers["workspace_files"]) == (2, 4)
+    assert 0 < numbers["project_bytes"] < numbers["workspace_bytes"]
+    assert "gc --remote" in there["hint"]
+    state = project.root / ".batchspec" / "state.db"
+    assert (here["numbers"]["state_bytes"], here["numbers"]["logs_bytes"]) == (state.stat().st_size, 7)
+    assert "gc --dry-run" in here["hint"]
+    log.unlink()
+    assert project.run("gc", "--remote", "--yes").code == 0
+    found = findings(project, 0)
+    assert found["storage there"][0]["numbers"]["project_files"] == 0
+    assert found["storage there"][0]["numbers"]["workspace_files"] == 2
+    assert found["storage here"][0]["hint"] is None
