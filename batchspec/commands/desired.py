@@ -110,12 +110,12 @@ def desired_chunks(
     """Yield what a spec declares, each chunk knowing its repeats; a custom_id given twice goes to `findings`."""
     for rows, absent in rendered_chunks(loaded, answers, findings, progress, stop):
         repeated: set[int] = set()
-        for sample, indices in _grouped(rows, lambda form: form.sample):
+        for sample, indices in _grouped(loaded, rows, lambda form: form.sample):
             # The same body is another request in another replicate, and the same one in another combination.
             bodies = [rows[index].digest for index in indices]
             taken = scratch.add_bodies(_bodies_of(loaded, sample), bodies)
             repeated.update(indices[place] for place in taken)
-        for form, indices in _grouped(rows, lambda form: form):
+        for form, indices in _grouped(loaded, rows, lambda form: form):
             _add_ids(loaded, form, [(index, rows[index]) for index in indices], repeated, scratch, findings)
         if loaded.upstream is not None and loaded.renderer.names_its_ids:
             _foresee_ids(loaded, rows, [row for _, row in absent], scratch, findings)
@@ -158,8 +158,12 @@ def _bodies_of(loaded: LoadedSpec, sample: int | None) -> str:
     return loaded.spec.name if sample is None else f"{loaded.spec.name} {sample}"
 
 
-def _grouped(rows: Sequence[RenderedRow], key: Callable[[Form], _K]) -> Iterable[tuple[_K, Sequence[int]]]:
+def _grouped(
+    loaded: LoadedSpec, rows: Sequence[RenderedRow], key: Callable[[Form], _K]
+) -> Iterable[tuple[_K, Sequence[int]]]:
     """Return the indices of rows by what their forms have in common; most specs have one form."""
+    if len(loaded.renderer.forms) == 1:
+        return [(key(loaded.renderer.forms[0]), range(len(rows)))]
     groups: dict[_K, list[int]] = {}
     for index, row in enumerate(rows):
         groups.setdefault(key(row.form), []).append(index)

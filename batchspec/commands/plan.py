@@ -16,7 +16,7 @@ from batchspec.core.forms import Form
 from batchspec.core.ledger import Ledger, Recorded, RequestStatus
 from batchspec.core.lines import request_line
 from batchspec.core.matrix import variant_mark
-from batchspec.core.metering import Costing, Meter
+from batchspec.core.metering import Costing, Meter, Sends
 from batchspec.core.model import BodyDigest, RequestDigest, Target
 from batchspec.core.planning import Action, Before, PendingShard, Plan, SpecPlan, VariantPlan, reason
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
@@ -152,6 +152,7 @@ class _SpecPlanner:
         self._meters: dict[str, Meter] = {}
         self._judged = Judged(loaded, ledger, remember=remember)
         self._again: list[RequestDigest] = []
+        self._groups: dict[tuple[Target, ...], tuple[Sends, frozenset[Target]]] = {}
         self._cutters: dict[Form, ShardCutter[Target]] = {}
 
     def _ways_of(self, form: Form, adopted: Adopted) -> tuple[_Way, ...]:
@@ -177,21 +178,21 @@ class _SpecPlanner:
         for absence in chunk.absences:
             self._waiting += absence.rows if absence.waits else 0
             self._blocked += 0 if absence.waits else absence.rows
-        fresh = []
-        for index, row in enumerate(chunk.rows):
-            self._rows += 1
-            repeated = index in chunk.repeated
-            for way in self._ways[row.form]:
-                way.variant.duplicates += repeated
-                way.variant.requests += not repeated
-            if row.form.first:
-                for model in self._spec.models:
-                    self._variants[row.form.combination.label, model].rows += 1
-            if not repeated:
-                fresh.append(row)
+        self._count(chunk)
+        fresh = [row for index, row in enumerate(chunk.rows) if index not in chunk.repeated]
         sending = self._decide(fresh)
         self._compare(chunk.rows if self._names_ids else fresh, fresh, sending)
         self._send(fresh, sending)
+
+    def _count(self, chunk: DesiredChunk) -> None:
+        self._rows += len(chunk.rows)
+        repeated = Counter(chunk.rows[index].form for index in chunk.repeated)
+        for form, count in Counter(row.form for row in chunk.rows).items():
+            for way in self._ways[form]:
+                way.variant.duplicates += repeated[form]
+                way.variant.requests += count - repeated[form]
+            for model in self._spec.models if form.first else ():
+                self._variants[form.combination.label, model].rows += count
 
     def _decide(self, rows: Sequence[RenderedRow]) -> list[_Request]:
         """Count what is to be done about every request of some rows, and return those that are to be sent."""
@@ -268,12 +269,19 @@ class _SpecPlanner:
             targets.setdefault(request.place, []).append(request.way.target)
         for index, wanted in targets.items():
             row = rows[index]
+            sends, group = self._group(tuple(wanted))
             if self._costing is not None:
-                sends = frozenset(Counter(target.model for target in wanted).items())
                 self._meter(row.form.combination.label, self._costing).add(row.digest, row.body, sends)
-            line = request_line(row.custom_id, row.body)
-            for cut in self._cutter(row.form).add(line, frozenset(wanted)):
+            for cut in self._cutter(row.form).add(request_line(row.custom_id, row.body), group):
                 self._keep(row.form, cut)
+
+    def _group(self, wanted: tuple[Target, ...]) -> tuple[Sends, frozenset[Target]]:
+        """Return targets as a meter and as a cutter take them; there are few groups, and many rows of each."""
+        group = self._groups.get(wanted)
+        if group is None:
+            group = (frozenset(Counter(target.model for target in wanted).items()), frozenset(wanted))
+            self._groups[wanted] = group
+        return group
 
     def _meter(self, label: str, costing: Costing) -> Meter:
         meter = self._meters.get(label)

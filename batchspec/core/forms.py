@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchspec.core.body import compile_body
 from batchspec.core.checking import BodyChecker
@@ -30,12 +30,12 @@ class Form:
     combination: Combination
     targets: tuple[Target, ...]
     sample: int | None = None
+    key: str = field(init=False)
+    """What tells a row in this form from the same row in others; empty where there is no other."""
 
-    @property
-    def key(self) -> str:
-        """What tells a row in this form from the same row in others; empty where there is no other."""
+    def __post_init__(self) -> None:
         label = self.combination.label
-        return label if self.sample is None else f"{label}#{self.sample}"
+        object.__setattr__(self, "key", label if self.sample is None else f"{label}#{self.sample}")
 
     @property
     def first(self) -> bool:

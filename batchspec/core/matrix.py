@@ -18,6 +18,11 @@ _EXCLUDE = "exclude"
 _LONGEST_MARK = 512
 
 
+def label_of(shown: Mapping[str, object]) -> str:
+    """Return the name of the variant with these values."""
+    return encode(dict(sorted(shown.items()))).decode() if shown else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combination:
     """One value for each name of a matrix. `values` are what templates see, in which a string may be a TemplateText.
@@ -27,19 +32,14 @@ class Combination:
 
     values: Mapping[str, object] = field(default_factory=dict)
     shown: Mapping[str, object] = field(default_factory=dict)
+    label: str = field(init=False)
+    """The combination's name: its shown values as JSON; empty where there is no matrix."""
 
-    @property
-    def label(self) -> str:
-        """The combination's name: its shown values as JSON; empty where there is no matrix."""
-        return label_of(self.shown)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", label_of(self.shown))
 
 
 NO_MATRIX = (Combination(),)
-
-
-def label_of(shown: Mapping[str, object]) -> str:
-    """Return the name of the variant with these values."""
-    return encode(dict(sorted(shown.items()))).decode() if shown else ""
 
 
 def variant_mark(label: str) -> str:
