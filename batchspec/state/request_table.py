@@ -19,7 +19,7 @@ class SqliteRequestTable:
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA synchronous = OFF")
-        self._connection.execute("PRAGMA cache_size = -16384")
+        self._connection.execute("PRAGMA cache_size = -32768")
         self._connection.executescript(
             "CREATE TABLE request (digest BLOB PRIMARY KEY, batch INTEGER NOT NULL) WITHOUT ROWID; BEGIN;"
         )

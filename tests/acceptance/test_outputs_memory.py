@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from driving import Project, make_project
+from driving import make_project
+from measuring import peak
 
 _ROOM = 30_000
 """Kilobytes by which the larger run may differ: buffers, and SQLite's cache."""
-_SCRIPT = (
-    "import resource, subprocess, sys;"
-    "code = subprocess.run(sys.argv[1:]).returncode;"
-    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss);"
-    "sys.exit(code)"
-)
 COLUMNS = """\
 output:
   path: results/demo.jsonl
   columns: {word: "{{ row.word }}", said: "{{ text }}", id: "{{ row.id }}"}
 """
-
-
-def peak(project: Project, *arguments: str) -> int:
-    """Return the most memory that a run had, in kilobytes."""
-    told = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, sys.executable, "-m", "batchspec", *arguments],
-        cwd=project.root,
-        env=project.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(told.stdout.split()[-1])
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import pytest
 import requests
 from driving import Project, chat_spec, make_project, table
 from forking import ForkedProject, ForkServer, fork_server
+from measuring import peak
 
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.server import EmulatorServer
@@ -300,3 +301,12 @@ def test_of_a_pipeline_it_covers_the_stage_whose_rows_are_there(place: Place) ->
     path = place.saved()
     assert place.project.run("apply", str(path), "--wait").code == 0
     assert place.executed() == (8, 0)
+
+
+@pytest.mark.slow
+def test_a_plan_of_a_million_requests_is_saved_and_held_against_a_million_in_bounded_memory(tmp_path: Path) -> None:
+    project = make_project(tmp_path, rows=1_000_000, BATCHSPEC_PROVIDER="emulator")
+    assert peak(project, "plan", "--out", "review.plan") < 300_000
+    assert (tmp_path / "review.plan").stat().st_size < 40_000_000
+    # Held against the plan it is first, and against the limit then.
+    assert peak(project, "apply", "review.plan", "--max-requests", "1", code=9) < 300_000
