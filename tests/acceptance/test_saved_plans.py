@@ -185,6 +185,17 @@ def test_one_that_a_death_has_cut_short_is_gone_on_with(place: Place) -> None:
     stale(place.project, path, "was applied before")
 
 
+def test_one_whose_submission_got_no_answer_is_gone_on_with(place: Place) -> None:
+    path = place.saved()
+    place.server.set_faults(Faults(drop_calls={"create": 99}))
+    assert place.project.run("apply", str(path)).code == 5
+    place.server.set_faults(Faults())
+    told = place.project.run("apply", str(path), "--wait")
+    assert told.code == 0, told.err
+    assert place.executed() == (4, 0)
+    stale(place.project, path, "was applied before")
+
+
 def test_one_that_was_cut_short_is_stale_when_another_apply_has_sent_the_rest(place: Place) -> None:
     place.project.write("demo.batchspec.yaml", chat_spec(extra="limits: {requests_per_job: 1}\n"))
     path = place.saved()
