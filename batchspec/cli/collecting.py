@@ -126,7 +126,7 @@ def _collect(run: Run, options: Options, wanted: _Wanted, *, dry_run: bool, yes:
                 found, world=world, reclaiming=reclaiming, provider=world.provider, remove_file=remove_left
             )
     if console.json:
-        console.document(garbage_document(found, removed, lambda path: _within(project, path)))
+        console.document(garbage_document(found, removed, lambda path: project.shown(Path(path))))
     elif removed is not None:
         console.out(removed_text(removed))
 
@@ -186,9 +186,3 @@ def _spec_paths(project: Project, reclaiming: Reclaiming) -> list[str]:
     """Return the project's specs, with those that were applied by a name that a search does not find."""
     applied = {path for path in reclaiming.spec_paths().values() if (project.root / path).is_file()}
     return sorted(applied.union(project.paths))
-
-
-def _within(project: Project, path: str) -> str:
-    """Return a path as a document shows it: relative to the root where it lies in there."""
-    inside = Path(path)
-    return inside.relative_to(project.root).as_posix() if inside.is_relative_to(project.root) else path

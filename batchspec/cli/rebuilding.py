@@ -73,7 +73,8 @@ def _fill(
 
     def approve(carried: Carried) -> None:
         if carried.left:
-            console.out(carried_text(carried))
+            if not console.json:
+                console.out(carried_text(carried))
             ask(console, f"leave {plural(carried.left, 'request')} of the old state behind", yes=yes)
 
     with wiring.open_world(

@@ -61,6 +61,10 @@ class Project:
         """The folder of everything that is batchspec's own, and in no repository."""
         return self.root / _HOME
 
+    def shown(self, path: Path) -> str:
+        """Return a path as documents show it: relative to the root where it lies in there."""
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
 
 def open_project(paths: Sequence[Path], options: Options, environ: Mapping[str, str]) -> Project:
     """Find the project's root, its settings and its specs. Raises InvalidInputError or FileProblemError."""
