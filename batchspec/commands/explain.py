@@ -99,13 +99,19 @@ def explain(custom_id: str, specs: Sequence[LoadedSpec], *, world: World) -> Exp
 def record_parts(specs: Sequence[LoadedSpec], world: World) -> None:
     """Keep what the requests of specs are made of, for a later explanation. Their rows were gone through before."""
     for loaded in specs:
-        name, now = loaded.spec.name, parts_of(loaded.spec, loaded.sources.texts, __version__)
+        name, now = loaded.spec.name, _parts(loaded)
         if same_parts(world.ledger.spec_parts(name), now):
             continue
         sources = list(loaded.sources.texts)
         commit = world.commit(sources)
         clean = commit is not None and commit.changed is not None and commit.changed.isdisjoint(sources)
         world.ledger.save_spec_parts(name, with_commit(now, commit.id if commit is not None and clean else None))
+
+
+def _parts(loaded: LoadedSpec) -> dict[str, str]:
+    """Return the parts of a spec, whose rows were gone through before: a template may include by what a row says."""
+    named = {path: digest for path, digest in loaded.sources.texts.items() if path not in loaded.written_in}
+    return parts_of(loaded.spec, named, loaded.included.texts, __version__)
 
 
 class _Search:
@@ -162,7 +168,7 @@ class _Search:
     def explanation(self, done: Refresh) -> Explanation:
         """Return what was found."""
         spec, ledger = self.loaded.spec, self._world.ledger
-        parts = changed_parts(ledger.spec_parts(spec.name), parts_of(spec, self.loaded.sources.texts, __version__))
+        parts = changed_parts(ledger.spec_parts(spec.name), _parts(self.loaded))
         row = self._found[0][0]
         return Explanation(
             spec=spec.name,

@@ -18,6 +18,7 @@ class LoadedSpec:
     """A spec that is ready to be rendered, with the rows to render it over; `columns` of its output, if it has any.
 
     `sources` are the files that it was read from: itself, and what it includes; `inputs` those that rows are read from.
+    Of the sources, it is `written_in` itself and what it extends, and `included` are those that its templates include.
     Of a spec that goes on from another one, `upstream` is that one, and `rows` has none: they are joined to its
     answers, and `shape` then says which of them count. `check` is what answers are held to, if to anything.
     """
@@ -29,5 +30,7 @@ class LoadedSpec:
     columns: Columns | None
     check: AnswerCheck | None
     sources: RememberedFiles
+    written_in: frozenset[str]
+    included: RememberedFiles
     inputs: RememberedFiles
     upstream: LoadedSpec | None = None

@@ -118,6 +118,7 @@ class SpecLoader:
         except FileProblemError as error:
             raise InvalidInputError(error.summary, why=error.why, hint=error.hint) from None
         document = extended(load_source(text, path), files)
+        written_in = frozenset(files.texts)
         _raise_if_unfit(document, checker)
         environment = self.environment if self.environment in environments_of(document) else None
         if environment is not None:
@@ -129,7 +130,8 @@ class SpecLoader:
         except GivenError as error:
             found = document.diagnostic(("vars",), "variable-type", str(error), hint="give a value of that type")
             raise InvalidInputError(f"{path} cannot take a variable", [found]) from None
-        renderer = SpecRenderer(spec, files, self.schema(endpoint_at(spec.endpoint).schema))
+        included = RememberedFiles(files)
+        renderer = SpecRenderer(spec, included, self.schema(endpoint_at(spec.endpoint).schema))
         columns = Columns(spec, files) if spec.columns else None
         constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
         inputs = RememberedFiles(self.files)
@@ -144,6 +146,8 @@ class SpecLoader:
             columns=columns,
             check=None if schema is None else AnswerCheck(spec.endpoint, schema),
             sources=files,
+            written_in=written_in,
+            included=included,
             inputs=inputs,
         )
 

@@ -21,7 +21,8 @@ _PROGRAM = "batchspec"
 class ChangedPart:
     """A part that is not what it was: its kind and its name; `before` and `now` are its digests, None where it was not.
 
-    Kinds are `file`, `variable`, `body` (a key of it), `inputs`, `custom_id`, `endpoint` and `batchspec`.
+    Kinds are `file`, `include`, `variable`, `body` (a key of it), `matrix` (a name in it), `inputs`, `custom_id`,
+    `endpoint` and `batchspec`.
     """
 
     kind: str
@@ -39,19 +40,23 @@ class ChangedParts:
 
     @property
     def of_body(self) -> tuple[ChangedPart, ...]:
-        """Those that a body can have changed by."""
-        return tuple(each for each in self.parts if each.kind not in {"custom_id", "endpoint"})
+        """Those that a body can have changed by; what a file that the spec names holds is in the body itself."""
+        return tuple(each for each in self.parts if each.kind not in {"file", "custom_id", "endpoint"})
 
 
-def parts_of(spec: Spec, sources: Mapping[str, str], version: str) -> dict[str, str]:
-    """Return the parts of a spec: the files that it was read from beside itself, its variables, the keys of its body.
+def parts_of(spec: Spec, named: Mapping[str, str], included: Mapping[str, str], version: str) -> dict[str, str]:
+    """Return the parts of a spec: its variables, the keys of its body, the values of its matrix, and files by SHA-256.
 
-    `sources` are all files that it was read from, with their SHA-256; `version` is the program's.
+    `named` files stand in the spec, so that their content is in the resolved body; `included` ones stand in templates.
+    `version` is the program's.
     """
-    parts = {f"file {path}": digest for path, digest in sources.items() if path != spec.path}
+    parts = {f"file {path}": digest for path, digest in named.items() if path not in included}
+    parts |= {f"include {path}": digest for path, digest in included.items()}
     parts |= {f"variable {name}": _digest(value) for name, value in spec.variables.items()}
     body = spec.body if isinstance(spec.body, dict) else {}
     parts |= {f"body {key}": _digest(value) for key, value in body.items()}
+    for name in spec.combinations[0].values:
+        parts[f"matrix {name}"] = _digest([[each.shown[name], each.values[name]] for each in spec.combinations])
     parts["inputs inputs"] = _digest(_reading(spec))
     parts["custom_id custom_id"] = _digest(spec.custom_id)
     parts["endpoint endpoint"] = spec.endpoint

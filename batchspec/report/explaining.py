@@ -25,7 +25,14 @@ _WORDS = {
     Action.LOST: "! lost",
     Action.UNRESOLVED: "? unresolved",
 }
-_KINDS = {"file": "file", "variable": "variable", "body": "body, its key", "inputs": "spec, its key"}
+_KINDS = {
+    "file": "file",
+    "include": "included file",
+    "variable": "variable",
+    "body": "body, its key",
+    "matrix": "matrix, its",
+    "inputs": "spec, its key",
+}
 
 
 def explanation_text(found: Explanation, style: Style, relative: Relative) -> str:
@@ -92,7 +99,7 @@ def _part_lines(found: Explanation, style: Style, relative: Relative) -> Iterato
     for part in found.parts.parts:
         commit = found.parts.commit
         see = ""
-        if part.kind == "file" and part.before is not None and commit is not None:
+        if part.kind in {"file", "include"} and part.before is not None and commit is not None:
             see = style(f"  git diff {commit[:_SHORT]} -- {relative(part.name)}", "dim")
         yield f"  {style('~', 'yellow')} {_part_words(part)}: {_short(part.before)} -> {_short(part.now)}{see}"
     if found.row_changed:

@@ -91,7 +91,7 @@ def test_nothing_has_changed_after_an_apply_nor_by_a_remark(project: Project) ->
     ("path", "old", "new", "changed"),
     [
         ("prompts/system.md", "brief", "short", {("file", "prompts/system.md"), ("body", "messages")}),
-        ("prompts/more.md", "polite", "rude", {("file", "prompts/more.md")}),
+        ("prompts/more.md", "polite", "rude", {("include", "prompts/more.md")}),
         ("demo.batchspec.yaml", "kindly", "rudely", {("variable", "tone")}),
         ("demo.batchspec.yaml", "Say", "Sing", {("body", "messages")}),
         ("demo.batchspec.yaml", "body: {", "body: {temperature: 0, ", {("body", "temperature")}),
@@ -110,6 +110,32 @@ def test_an_edit_of_what_every_row_shares_is_named(
         assert (document["row_changed"], document["rows_changed"]) == (None, 3)
     told = project.run("plan", "--explain", "r1").out
     assert all(name in told for _, name in changed)
+
+
+def test_what_is_not_of_the_body_is_no_cause_beside_the_row_itself(project: Project) -> None:
+    project.write("base.yaml", "metadata: {team: a}\n")
+    spec = SPEC + "extends: base.yaml\noutput: {path: results/demo.csv, columns: {a: {file: column.j2}}}\n"
+    project.write("demo.batchspec.yaml", spec)
+    project.write("column.j2", "{{ text }}")
+    apply(project)
+    edit(project, "base.yaml", "a}", "b}")
+    project.write("column.j2", "{{ text }}!")
+    assert explained(project)["row_changed"] is False
+    edit(project, "rows.csv", "one", "eins")
+    document = explained(project)
+    assert (parts(document), document["row_changed"]) == ({("file", "column.j2")}, True)
+
+
+def test_a_file_in_a_matrix_is_named_with_its_place_there(project: Project) -> None:
+    project.write("a.md", "Be brief.")
+    project.write("b.md", "Be long.")
+    matrix = "matrix: {how: [{file: a.md}, {file: b.md}]}\n"
+    project.write("demo.batchspec.yaml", SPEC.replace("Say", "{{ matrix.how }} Say") + matrix)
+    apply(project)
+    project.write("b.md", "Be longer.")
+    document = explained(project)
+    assert parts(document) == {("file", "b.md"), ("matrix", "how")}
+    assert [request["changed"] for request in document["requests"]] == [[], ["body"]]
 
 
 def test_where_no_part_has_changed_the_row_itself_has(project: Project) -> None:

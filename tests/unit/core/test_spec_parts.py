@@ -33,7 +33,8 @@ def test_where_nothing_was_kept_nothing_is_said(now: dict[str, str]) -> None:
 
 
 def test_what_a_body_is_not_made_of_is_no_reason_for_another() -> None:
-    changed = changed_parts({"endpoint endpoint": "a", "custom_id custom_id": "b"}, {"endpoint endpoint": "c"})
+    before = {"endpoint endpoint": "a", "custom_id custom_id": "b", "file a.md": "1", "include b.md": "1"}
+    changed = changed_parts(before, {"endpoint endpoint": "c", "file a.md": "2", "include b.md": "2"})
     assert changed is not None
-    assert len(changed.parts) == 2
-    assert changed.of_body == ()
+    assert len(changed.parts) == 4
+    assert [each.kind for each in changed.of_body] == ["include"]
