@@ -197,6 +197,28 @@ def _cleared(scene: Scene) -> None:
     scene.is_empty()
 
 
+def _narrowed(scene: Scene) -> None:
+    """Two rows of each spec are no longer declared, and a killed process has left a file."""
+    _collected(scene)
+    scene.project.write("rows.csv", table(ROWS - 2))
+    assert scene.project.run(*APPLY).code == 0
+    scene.project.write(".batchspec/spool/.open-x.jsonl", "left behind")
+
+
+def _made_room(scene: Scene) -> None:
+    """What nobody declares is gone, here and there; a row that returns is paid for again, and nothing else is."""
+    assert scene.get("/v1/files")["data"] == scene.get("/v1/batch/jobs")["data"] == []
+    assert scene.project.run("state", "check", "--json").document["problems"] == []
+    found = scene.project.run("gc", "--remote", "--jobs", "--dry-run", "--json").document
+    assert (found["results"], found["files"], found["state"]["free_bytes"] < 100_000) == ([], [], True)
+    scene.is_empty()
+    assert scene.executed() == (2 * ROWS, 0)
+    scene.project.write("rows.csv", table(ROWS - 1))
+    assert scene.project.run(*APPLY).code == 0
+    assert scene.executed() == (2 * ROWS + 2, 2)
+    scene.is_empty()
+
+
 STORIES = (
     Story(name="apply", arguments=APPLY, prepare=two_specs, settled=paid_once),
     Story(name="apply of uploads", arguments=APPLY, prepare=_scans, settled=_scans_paid_once),
@@ -218,4 +240,10 @@ STORIES = (
         options=EmulatorOptions(queue_seconds=3600),
     ),
     Story(name="gc", arguments=("gc", "--remote", "--jobs", "--yes"), prepare=_collected, settled=_cleared),
+    Story(
+        name="gc of answers",
+        arguments=("gc", "--remote", "--jobs", "--yes"),
+        prepare=_narrowed,
+        settled=_made_room,
+    ),
 )
