@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,14 +44,17 @@ def find_leftovers(
 ) -> Leftovers:
     """Return the remote files of collected jobs that ended more than `older_than` seconds ago.
 
-    A file that another job reads, which is in flight, not yet made or younger, is left alone.
+    A file that another job reads is left alone: one in flight, not yet made, younger, or of another project, which may
+    have found the file by its content.
     """
     recorded = world.ledger.jobs_of()
     until = world.clock.now() - older_than
     ended = [each for each in recorded if each.collected and _ended_at(each.job) <= until]
-    ended, foreign = _own(ended, world, provider, reclaiming)
+    listed = list(provider.list_jobs()) if ended else []
+    ended, foreign = _own(ended, listed, world.ledger.project_id, reclaiming)
     ids = {each.job.id for each in ended}
     needed = {file for each in recorded if each.job.id not in ids for file in each.job.input_files}
+    needed.update(file for job in listed if job.id not in ids for file in job.input_files)
     needed.update(reclaiming.needed_files())
     found: dict[str, tuple[str, str]] = {}
     for each in ended:
@@ -72,13 +75,10 @@ def find_leftovers(
 
 
 def _own(
-    ended: Collection[RecordedJob], world: World, provider: Provider, reclaiming: Reclaiming
+    ended: Sequence[RecordedJob], listed: Sequence[BatchJob], project: str, reclaiming: Reclaiming
 ) -> tuple[list[RecordedJob], tuple[str, ...]]:
     """Divide jobs into this project's and those that only were adopted, from whoever has made them."""
-    own = set(reclaiming.jobs_made_here())
-    if any(each.job.id not in own for each in ended):
-        project = world.ledger.project_id
-        own.update(job.id for job in provider.list_jobs() if job.metadata.get(PROJECT) == project)
+    own = {*reclaiming.jobs_made_here(), *(job.id for job in listed if job.metadata.get(PROJECT) == project)}
     foreign = tuple(each.job.id for each in ended if each.job.id not in own and not each.deleted)
     return [each for each in ended if each.job.id in own], foreign
 

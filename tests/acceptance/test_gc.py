@@ -245,3 +245,14 @@ def test_what_another_project_has_made_is_left_at_the_provider(
     assert len(files) == 2
     ok(other, "state", "rebuild")
     assert ok(other, *APPLY, "--json")["sent"]["requests"] == 0
+
+
+def test_a_file_that_another_projects_job_reads_too_stays(project: ForkedProject, server: EmulatorServer) -> None:
+    ok(project, *APPLY)
+    (job,) = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=10).json()["data"]
+    (shared,) = job["input_files"]
+    made = {"endpoint": job["endpoint"], "model": job["model"], "input_files": [shared]}
+    requests.post(f"{server.url}/v1/batch/jobs", json=made, headers=KEY, timeout=10).raise_for_status()
+    found = ok(project, "gc", "--remote", "--yes", "--json")["remote"]["files"]
+    assert [each["kind"] for each in found] == ["output"]
+    assert requests.get(f"{server.url}/v1/files/{shared}", headers=KEY, timeout=10).status_code == 200
