@@ -219,19 +219,23 @@ def _approver(console: Console, *, yes: bool) -> Callable[[Plan], None]:
 
 @click.command()
 @about_specs
+@click.option("--watch", is_flag=True, help="Show it again whenever it changes, until nothing is in flight.")
 @JSON
 @PRICES
 @shared
 @click.pass_obj
-def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, prices_file: Path | None, **own: Any) -> int:
+def status(
+    run: Run, /, paths: tuple[Path, ...], watch: bool, as_json: bool, prices_file: Path | None, **own: Any
+) -> int:
     """Show where requests and jobs stand.
 
     Collects the results of jobs that have ended.
 
     \b
     batchspec status --json
+    batchspec status --watch
     """
-    from batchspec.cli import wiring
+    from batchspec.cli import watching, wiring
     from batchspec.cli.rendering import show_warnings
     from batchspec.commands.status import status as stand
     from batchspec.report.documents import status_document
@@ -239,15 +243,21 @@ def status(run: Run, /, paths: tuple[Path, ...], as_json: bool, prices_file: Pat
 
     options, project = run.open(paths, own, as_json=as_json)
     console = run.console
-    specs = wiring.load(project)
+    if watch and as_json:
+        raise InvalidInputError("--watch and --json do not go together", hint="a program runs `status --json` again")
     prices = load_prices(prices_file)
-    with wiring.open_world(
-        project, options, console, run.interrupts, command="status", writes=False, needs_provider=False
-    ) as world:
-        found = stand(specs, world=replace(world, prices=prices))
+
+    def look() -> Status:
+        specs = wiring.load(project)
+        with wiring.open_world(
+            project, options, console, run.interrupts, command="status", writes=False, needs_provider=False
+        ) as world:
+            return stand(specs, world=replace(world, prices=prices))
+
+    found = watching.watch(look, console, run.interrupts) if watch else look()
     if as_json:
         console.document(status_document(found))
-    else:
+    elif not watch:
         console.out(status_text(found, console.out_style(), console.relative))
     show_warnings(found.outputs, console)
     return ExitCode.DONE

@@ -15,7 +15,11 @@ from batchspec.core.errors import ExitCode, InvalidInputError
 @click.command()
 @about_specs
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell what was found."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    help="How to tell what was found: for people, as JSON, as GitHub's annotations, as SARIF.",
 )
 @JSON
 @shared
@@ -27,9 +31,11 @@ def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **o
 
     \b
     batchspec validate specs/triage.batchspec.yaml
+    batchspec validate --format sarif > batchspec.sarif
     """
     from batchspec.cli import wiring
     from batchspec.commands.validate import validate as check
+    from batchspec.report.annotations import github_annotations, sarif
     from batchspec.report.documents import validation_document
     from batchspec.report.style import plural
     from batchspec.state.scratch import SqliteScratch
@@ -47,6 +53,11 @@ def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **o
         )
     if as_json:
         console.document(validation_document(found))
+    elif form == "sarif":
+        console.document(sarif(found.diagnostics, console.relative))
+    elif form == "github":
+        for line in github_annotations(found.diagnostics, console.relative):
+            console.out(line)
     else:
         console.diagnostics(found.diagnostics)
         if found.valid:

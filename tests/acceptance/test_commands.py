@@ -328,3 +328,30 @@ def test_a_plan_as_markdown_is_the_whole_of_stdout(tmp_path: Path) -> None:
     assert told.code == 0, told.err
     assert told.out.startswith("### batchspec plan: ")
     assert project.run("plan", "--markdown", "--json").code == 3
+
+
+def test_findings_come_as_annotations_and_as_sarif(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    project.write("demo.batchspec.yaml", chat_spec().replace("model:", "modle:"))
+    told = project.run("validate", "--format", "github")
+    assert told.code == 3
+    assert told.out.startswith(
+        "::error file=demo.batchspec.yaml,line=3,col=1,endLine=3,endColumn=5,title=unknown-key::"
+    )
+    told = project.run("validate", "--format", "sarif")
+    assert told.code == 3
+    assert told.document["runs"][0]["results"][0]["ruleId"] == "unknown-key"
+    project.write("demo.batchspec.yaml", chat_spec())
+    assert project.run("validate", "--format", "github").out == ""
+    assert project.run("validate", "--format", "sarif").document["runs"][0]["results"] == []
+
+
+def test_a_watched_status_ends_when_nothing_is_in_flight(tmp_path: Path) -> None:
+    with EmulatorServer(tmp_path / "emulator", EmulatorOptions(job_seconds=2)) as server:
+        project = make_project(tmp_path / "project", MISTRAL_BASE_URL=server.url, MISTRAL_API_KEY="any")
+        assert project.run("apply", "--yes").code == 0
+        told = project.run("status", "--watch")
+    assert told.code == 0, told.err
+    assert told.out.count("Not converged") == 1
+    assert told.out.count("Converged: every request has its end") == 1
+    assert project.run("status", "--watch", "--json").code == 3

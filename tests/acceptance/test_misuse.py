@@ -19,7 +19,6 @@ SPEC = chat_spec()
         (SPEC + "timeout_hours: 169\n", ["error[out-of-range]", "168"]),
         (SPEC.replace("name: demo", "name: 3.10"), ["demo.batchspec.yaml:2:7: error[wrong-type]", 'quote it: "3.10"']),
         (SPEC + "name: twice\n", ["error[duplicate-key]", "line 2"]),
-        (SPEC + "matrix: {a: [1]}\n", ["error[not-yet]: `matrix` is not supported by this version yet"]),
         (SPEC + 'vars: {a: "{{ row.word }}"}\n', ["demo.batchspec.yaml:8:11: error[variable-template]: `a` holds"]),
         (SPEC + "vars: {9a: 1}\n", ["demo.batchspec.yaml:8:8: error", "use letters, digits and `_`"]),
         (

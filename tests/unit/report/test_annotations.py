@@ -1,0 +1,49 @@
+"""Findings for GitHub and for readers of SARIF: each with its place, and nothing that ends the form early."""
+
+from __future__ import annotations
+
+from batchspec.core.diagnostics import Diagnostic, Location, Severity, Span
+from batchspec.report.annotations import github_annotations, sarif
+
+FOUND = (
+    Diagnostic(
+        severity=Severity.ERROR,
+        code="unknown-key",
+        location=Location("specs/a,b:c.yaml", Span(3, 1, 3, 6)),
+        summary="unknown key `modle`",
+        detail="100% sure\nreally",
+        hint="did you mean `model`?",
+    ),
+    Diagnostic(
+        severity=Severity.WARNING, code="null-cell", location=Location("x y#1.yaml"), summary="s", row="r.csv:7"
+    ),
+)
+
+
+def same(path: str) -> str:
+    return path
+
+
+def test_github_gets_a_command_of_one_line_for_each_finding() -> None:
+    assert github_annotations(FOUND, same) == [
+        "::error file=specs/a%2Cb%3Ac.yaml,line=3,col=1,endLine=3,endColumn=5,title=unknown-key"
+        "::unknown key `modle`%0Awhy: 100%25 sure%0Areally%0Ahelp: did you mean `model`?",
+        "::warning file=x y#1.yaml,title=null-cell::s%0Arow r.csv:7",
+    ]
+
+
+def test_a_range_over_lines_has_no_end_column_since_github_refuses_it() -> None:
+    found = Diagnostic(severity=Severity.ERROR, code="c", location=Location("a", Span(1, 4, 2, 1)), summary="s")
+    assert github_annotations([found], same) == ["::error file=a,line=1,col=4,endLine=2,title=c::s"]
+
+
+def test_sarif_has_a_result_for_each_finding_and_each_code_once_as_a_rule() -> None:
+    told = sarif([*FOUND, FOUND[0]], same)
+    (run,) = told["runs"]  # type: ignore[misc]
+    assert told["version"] == "2.1.0"
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["null-cell", "unknown-key"]
+    first = run["results"][0]
+    assert (first["ruleId"], first["level"]) == ("unknown-key", "error")
+    place = first["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": 3, "startColumn": 1, "endLine": 3, "endColumn": 6}
+    assert run["results"][-1]["locations"][0]["physicalLocation"] == {"artifactLocation": {"uri": "x%20y%231.yaml"}}
