@@ -78,6 +78,7 @@ def lineage_of(
         variants=[each.shown for each in spec.combinations] if spec.has_matrix else [],
         replicates=spec.replicates,
         revision=spec.revision,
+        environment=spec.environment,
         inputs=input_digests(loaded),
         answers=tally.answers,
         jobs=sorted(tally.jobs),

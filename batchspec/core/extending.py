@@ -18,7 +18,7 @@ MAX_DEPTH = 16
 """Files that extend one another in a row, after the spec itself."""
 
 MAX_FILES = 100
-"""Files that one spec extends, each counted once."""
+"""Files that a spec extends, together with what these extend; one that is named twice counts twice."""
 
 _EXTENDS = "extends"
 _ENVIRONMENTS = "environments"
@@ -60,8 +60,9 @@ class _Extending:
     def __init__(self, files: ProjectFiles, spec: SourceDocument) -> None:
         self._files = files
         self._spec = spec
-        self._bytes = _size(spec)
+        self._bytes = sum(len(line) + 1 for line in spec.lines)
         self._whole: dict[str, SourceDocument | None] = {}
+        self._named_so_far = 0
         self.findings: list[Diagnostic] = []
 
     def resolve(self, document: SourceDocument, way: tuple[str, ...]) -> SourceDocument:
@@ -77,7 +78,7 @@ class _Extending:
         self, below: SourceDocument, above: SourceDocument, document: SourceDocument, pointer: Pointer
     ) -> SourceDocument:
         whole = merged(below, above, _RULES)
-        if whole.root.size > MAX_VALUES and not self.findings:
+        if whole.root.size > MAX_VALUES:
             self._find(
                 document,
                 pointer,
@@ -86,6 +87,7 @@ class _Extending:
                 "a spec is held in memory whole",
                 "put rows into an input file (`inputs: rows.yaml`), which is streamed",
             )
+            return above
         return whole
 
     def _named(self, document: SourceDocument) -> Iterator[tuple[Pointer, str]]:
@@ -114,9 +116,9 @@ class _Extending:
             hint = "let one of them extend nothing, or move what both need into a file of its own"
             self._find(document, pointer, "extends-cycle", f"`{path}` extends itself: {circle}", None, hint)
             return None
+        if not self._may_read(document, pointer, way):
+            return None
         if path not in self._whole:
-            if not self._may_read(document, pointer, way):
-                return None
             # Remembered before what it extends is read, so that a file which is wrong is told once.
             self._whole[path] = None
             self._whole[path] = self._read(document, pointer, path, way)
@@ -128,17 +130,26 @@ class _Extending:
             chain = " -> ".join(way)
             self._find(document, pointer, "extends-depth", summary, chain, "merge some of them into one file")
             return False
-        if len(self._whole) >= MAX_FILES:
+        self._named_so_far += 1
+        if self._named_so_far == MAX_FILES + 1:
             summary = f"`{self._spec.path}` extends more than {MAX_FILES} files"
-            self._find(document, pointer, "extends-files", summary, None, "merge some of them into one file")
-            return False
-        return True
+            why = "each time that one is named counts"
+            self._find(document, pointer, "extends-files", summary, why, "merge some of them into one file")
+        # What is too much was told once; nothing more is read then.
+        return self._named_so_far <= MAX_FILES and self._bytes <= MAX_BYTES
 
     def _read(
         self, document: SourceDocument, pointer: Pointer, path: str, way: tuple[str, ...]
     ) -> SourceDocument | None:
         try:
-            base = load_source(self._files.read_text(path), path)
+            text = self._files.read_text(path)
+            self._bytes += len(text)
+            if self._bytes > MAX_BYTES:
+                summary = f"together the files of this spec are larger than {MAX_BYTES // 1_000_000} MB"
+                hint = "put rows into an input file (`inputs: rows.yaml`), which is streamed"
+                self._find(document, pointer, "too-large", summary, "a spec is read whole", hint)
+                return None
+            base = load_source(text, path)
         except FileProblemError as error:
             self._find(document, pointer, "file", error.summary, error.why, error.hint)
             return None
@@ -156,22 +167,12 @@ class _Extending:
                 hint,
             )
             return None
-        self._bytes += _size(base)
-        if self._bytes > MAX_BYTES:
-            summary = f"together the files of this spec are larger than {MAX_BYTES // 1_000_000} MB"
-            hint = "put rows into an input file (`inputs: rows.yaml`), which is streamed"
-            self._find(document, pointer, "too-large", summary, "a spec is read whole", hint)
-            return None
         return narrowed(self.resolve(base, (*way, path)), without=_stays_behind)
 
     def _find(
         self, document: SourceDocument, pointer: Pointer, code: str, summary: str, detail: str | None, hint: str | None
     ) -> None:
         self.findings.append(document.diagnostic(pointer, code, summary, detail, hint))
-
-
-def _size(document: SourceDocument) -> int:
-    return sum(len(line) + 1 for line in document.lines)
 
 
 def _stays_behind(key: str) -> bool:

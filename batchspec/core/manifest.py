@@ -61,6 +61,7 @@ class Lineage:
     variants: Sequence[Mapping[str, object]]
     replicates: int
     revision: int
+    environment: str | None
     inputs: Mapping[str, str] | None
     answers: Mapping[str, Answers]
     jobs: Sequence[str]
@@ -106,6 +107,7 @@ def manifest(lineage: Lineage) -> bytes:
         "matrix": list(lineage.variants),
         "replicates": lineage.replicates,
         "revision": lineage.revision,
+        "environment": lineage.environment,
         "models": [
             {
                 "asked": lineage.pins.get(sent, sent),

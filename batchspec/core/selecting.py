@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from batchspec.core.diagnostics import did_you_mean
+from batchspec.core.diagnostics import did_you_mean, nearest
 from batchspec.core.errors import InvalidInputError
 
 _MOST_NAMED = 20
@@ -108,14 +108,13 @@ def _read(text: str, option: str) -> Selector:
     if not colon:
         word, pattern = Kind.NAME, text
     if word not in set(Kind):
-        hint = did_you_mean(word, Kind) or "write name:, tag:, path: or state: before the pattern"
+        hint = _meant(word, Kind) or "write name:, tag:, path: or state: before the pattern"
         raise InvalidInputError(f"{option} knows no `{word}:`", why=f"it was given `{text}`", hint=hint)
     if not pattern:
         hint = f"write a pattern, such as `{word}:{'*' if word != Kind.STATE else Standing.FAILED}`"
         raise InvalidInputError(f"{option} was given `{text}`, which has no pattern", hint=hint)
     if word == Kind.STATE and pattern not in set(Standing):
-        hint = did_you_mean(pattern, Standing) or f"it is one of {', '.join(Standing)}"
-        raise InvalidInputError(f"{option} knows no state `{pattern}`", hint=hint)
+        raise InvalidInputError(f"{option} knows no state `{pattern}`", hint=did_you_mean(pattern, Standing))
     return Selector(kind=Kind(word), pattern=pattern, option=option)
 
 
@@ -133,10 +132,15 @@ def _nothing(selector: Selector, specs: Sequence[Selectable]) -> InvalidInputErr
     found = sorted(set(there[selector.kind]))
     what = {Kind.NAME: "specs", Kind.PATH: "paths", Kind.TAG: "tags"}[selector.kind]
     why = f"the {what} at hand are {_listed(found)}" if found else f"there are no {what}"
-    hint = did_you_mean(selector.pattern, found)
+    hint = _meant(selector.pattern, found)
     if selector.kind is Kind.PATH:
         hint = hint or "a path is relative to the project's root, and `**` spans folders"
     return InvalidInputError(f"`{selector}` means no spec", why=why, hint=hint)
+
+
+def _meant(word: str, candidates: Iterable[str]) -> str | None:
+    found = nearest(word, candidates)
+    return f"did you mean `{found}`?" if found else None
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -16,6 +16,8 @@ _OF_STATUS = {
     RequestStatus.FAILED_PASSING: Standing.FAILED,
     RequestStatus.HELD: Standing.HELD,
     RequestStatus.LOST: Standing.LOST,
+    # Marked by `retry`, and not sent yet: it has ended without an answer.
+    RequestStatus.ASKED: Standing.FAILED,
 }
 
 

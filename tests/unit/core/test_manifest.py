@@ -37,6 +37,7 @@ def lineage(**changes: Any) -> Lineage:
         variants=[{"tone": "dry"}],
         replicates=2,
         revision=1,
+        environment="prod",
         inputs={"data/t.csv": A},
         answers={"m": answers(BODY, BODY), "n": answers()},
         jobs=["j2", "j1"],
