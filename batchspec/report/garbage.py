@@ -48,15 +48,20 @@ def _answers(found: Garbage, style: Style) -> Iterator[str]:
 def _meaning(found: Garbage) -> str:
     """Say what it means to remove these answers."""
     cost = found.cost_usd
-    again = "a cost that is not known" if cost is None else f"{dollars(cost)}, by what they have used"
+    told = "" if cost is None else f", by what they have used and the prices of {found.prices_as_of}"
+    back = (
+        "Their files at the provider are to go too, so that nothing brings them back."
+        if found.remote.files
+        else "As long as the provider keeps the jobs' files, `batchspec state rebuild` brings them back."
+    )
     return (
         "Where one of them is declared again, by a row that returns or an older commit, it is sent again: sending them"
-        f" all would cost {again}. As long as the provider keeps the files, `batchspec state rebuild` brings them back."
+        f" all would cost {_cost(cost, 'an amount that is not known')}{told}. {back}"
     )
 
 
-def _cost(cost: Decimal | None) -> str:
-    return "not known" if cost is None else dollars(cost)
+def _cost(cost: Decimal | None, unknown: str = "not known") -> str:
+    return unknown if cost is None else dollars(cost)
 
 
 def _left(found: Garbage, style: Style, relative: Callable[[str], str]) -> Iterator[str]:

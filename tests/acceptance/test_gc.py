@@ -69,6 +69,8 @@ def test_answers_that_no_spec_declares_are_shown_with_their_cost_and_removed(
     refused = project.run("gc")
     assert refused.code == 8
     assert "sending them all would cost $" in refused.out
+    assert "`batchspec state rebuild` brings them back" in refused.out
+    assert "nothing brings them back" in project.run("gc", "--remote").out
     assert "batchspec gc --yes" in refused.err
     assert ok(project, "gc", "--dry-run", "--json") == shown
     gone = ok(project, "gc", "--yes", "--json")["removed"]
