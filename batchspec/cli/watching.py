@@ -11,7 +11,7 @@ from batchspec.commands.status import Status
 from batchspec.core.planning import Action
 from batchspec.report.text import status_text
 
-_PAUSE = 5.0
+_PAUSE = 2.0
 _LONGEST_PAUSE = 30.0
 _GROWTH = 1.3
 _CLEAR = "\x1b[2J\x1b[H"

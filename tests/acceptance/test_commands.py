@@ -347,7 +347,7 @@ def test_findings_come_as_annotations_and_as_sarif(tmp_path: Path) -> None:
 
 
 def test_a_watched_status_ends_when_nothing_is_in_flight(tmp_path: Path) -> None:
-    with EmulatorServer(tmp_path / "emulator", EmulatorOptions(queue_seconds=2)) as server:
+    with EmulatorServer(tmp_path / "emulator", options=EmulatorOptions(queue_seconds=2)) as server:
         project = make_project(tmp_path / "project", MISTRAL_BASE_URL=server.url, MISTRAL_API_KEY="any")
         assert project.run("apply", "--yes").code == 0
         told = project.run("status", "--watch")

@@ -25,13 +25,11 @@ def same(path: str) -> str:
 
 
 def test_github_gets_a_command_of_one_line_for_each_finding() -> None:
-    assert github_annotations(FOUND, same) == [
-        (
-            "::error file=specs/a%2Cb%3Ac.yaml,line=3,col=1,endLine=3,endColumn=5,title=unknown-key"
-            "::unknown key `modle`%0Awhy: 100%25 sure%0Areally%0Ahelp: did you mean `model`?"
-        ),
-        "::warning file=x y#1.yaml,title=null-cell::s%0Arow r.csv:7",
-    ]
+    first, second = github_annotations(FOUND, same)
+    place = "file=specs/a%2Cb%3Ac.yaml,line=3,col=1,endLine=3,endColumn=5"
+    message = "unknown key `modle`%0Awhy: 100%25 sure%0Areally%0Ahelp: did you mean `model`?"
+    assert first == f"::error {place},title=unknown-key::{message}"
+    assert second == "::warning file=x y#1.yaml,title=null-cell::s%0Arow r.csv:7"
 
 
 def test_a_range_over_lines_has_no_end_column_since_github_refuses_it() -> None:
