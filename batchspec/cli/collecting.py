@@ -164,7 +164,8 @@ def _find(project: Project, wanted: _Wanted, world: World, reclaiming: Reclaimin
     found = Garbage()
     specs: Sequence[LoadedSpec] = ()
     if wanted.results and reclaiming is not None:
-        specs = load_in_every_environment(project, _spec_paths(project, reclaiming))
+        # Whatever environment is chosen, nothing of the others goes, nor of the specs without one.
+        specs = load_in_every_environment(replace(project, environment=None), _spec_paths(project, reclaiming))
         found = find_answers(
             specs, older_than=wanted.older_than, world=world, reclaiming=reclaiming, prices=wanted.prices
         )

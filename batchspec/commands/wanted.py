@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from batchspec.commands.desired import desired_chunks
@@ -12,7 +13,7 @@ from batchspec.core.canonical import RequestIdentity
 from batchspec.core.errors import LimitError
 from batchspec.core.garbage import Reclaiming, Unknown
 from batchspec.core.model import Target
-from batchspec.core.ports import Scratch
+from batchspec.core.spec import Spec
 
 
 def find_wanted(specs: Sequence[LoadedSpec], *, world: World, reclaiming: Reclaiming) -> Unknown:
@@ -24,37 +25,46 @@ def find_wanted(specs: Sequence[LoadedSpec], *, world: World, reclaiming: Reclai
     spec that has come out empty.
     """
     findings = Findings()
-    rows: dict[str, int] = {}
+    unknown: dict[str, int] = {}
     ways: set[tuple[str, Target]] = set()
+    rows: Counter[str] = Counter()
     world.progress.start("rendering")
     for loaded in specs:
         spec = loaded.spec
-        # A spec that is here once more, in another environment, has the same custom_ids.
-        with world.new_scratch() as scratch:
-            absent = _want(loaded, world, reclaiming, scratch, findings)
+        count, absent = _want(loaded, world, reclaiming, findings)
+        rows[spec.name] += count + absent
         if absent:
-            rows[spec.name] = max(absent, rows.get(spec.name, 0))
+            unknown[spec.name] = unknown.get(spec.name, 0) + absent
             ways.update((spec.endpoint, target) for target in spec.targets)
     world.progress.finish()
     findings.raise_if_errors()
-    reclaiming.want_declared(list(dict.fromkeys(loaded.spec.name for loaded in specs)))
-    return Unknown(rows=rows, ways=ways)
+    for loaded in specs:
+        _refuse_emptied(loaded.spec, rows, world)
+    reclaiming.want_declared(rows)
+    return Unknown(rows=unknown, ways=ways)
 
 
-def _want(loaded: LoadedSpec, world: World, reclaiming: Reclaiming, scratch: Scratch, findings: Findings) -> int:
-    """Go through a spec's rows; return how many of them make no request, since what they go on from is not there."""
+def _want(loaded: LoadedSpec, world: World, reclaiming: Reclaiming, findings: Findings) -> tuple[int, int]:
+    """Go through a spec's rows; return how many make requests, and how many have no answer to go on from."""
     spec = loaded.spec
     identities = {target: RequestIdentity.of(spec.endpoint, target) for target in spec.targets}
     count = absent = 0
-    for chunk in desired_chunks(loaded, world.ledger, scratch, findings, world.progress, world.stop):
-        count += len(chunk.rows)
-        absent += sum(absence.rows for absence in chunk.absences)
-        reclaiming.want([identities[target].digest(row.digest) for row in chunk.rows for target in row.form.targets])
-    if not (count or absent or findings.errors) and world.ledger.declared_counts(spec.name):
+    # Each with its own: a spec in another environment has the same name and the same ids.
+    with world.new_scratch() as scratch:
+        for chunk in desired_chunks(loaded, world.ledger, scratch, findings, world.progress, world.stop):
+            count += len(chunk.rows)
+            absent += sum(absence.rows for absence in chunk.absences)
+            reclaiming.want(
+                [identities[target].digest(row.digest) for row in chunk.rows for target in row.form.targets]
+            )
+    return count, absent
+
+
+def _refuse_emptied(spec: Spec, rows: Counter[str], world: World) -> None:
+    if not rows[spec.name] and world.ledger.declared_counts(spec.name):
         raise LimitError(
             f"{spec.name} declares no rows any more, where it had some",
             why="all of its answers would be removed, and an input that has come out empty is more often a mistake"
             " than meant",
             hint=f"restore the input of {spec.path}, or delete the spec",
         )
-    return absent

@@ -258,3 +258,14 @@ def test_a_file_that_another_projects_job_reads_too_stays(project: ForkedProject
     found = ok(project, "gc", "--remote", "--yes", "--json")["remote"]["files"]
     assert [each["kind"] for each in found] == ["output"]
     assert requests.get(f"{server.url}/v1/files/{shared}", headers=KEY, timeout=10).status_code == 200
+
+
+def test_answers_of_every_environment_are_wanted(project: ForkedProject) -> None:
+    project.write("demo.batchspec.yaml", chat_spec(extra="environments:\n  dev: {body: {max_tokens: 9}}\n"))
+    ok(project, *APPLY)
+    ok(project, *APPLY, "--env", "dev")
+    for more in ((), ("--env", "dev")):
+        assert ok(project, "gc", "--dry-run", "--json", *more)["results"] == []
+    project.write("demo.batchspec.yaml", chat_spec())
+    ok(project, *APPLY)
+    assert ok(project, "gc", "--dry-run", "--json")["results"][0]["requests"] == 6
