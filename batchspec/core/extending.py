@@ -24,6 +24,10 @@ _EXTENDS = "extends"
 _ENVIRONMENTS = "environments"
 _MODELS = frozenset({"model", "models", "agent_id"})
 _SOURCES = frozenset({"path", "files", "sql", "spec"})
+_LONG_FORMS: dict[Pointer, str] = {("inputs",): "path", ("output",): "path", ("prompt",): "user"}
+_NAMES: frozenset[Pointer] = frozenset(
+    {("vars",), ("matrix",), ("metadata",), ("inputs", "columns"), ("output", "columns"), (_ENVIRONMENTS,)}
+)
 _OF_A_SOURCE = _SOURCES | {"as", "format", "encoding", "delimiter"}
 
 
@@ -33,7 +37,7 @@ def extended(document: SourceDocument, files: ProjectFiles) -> SourceDocument:
     Raises InvalidInputError: a file cannot be read or is no mapping, extends itself, or there are too many.
     """
     extending = _Extending(files, document)
-    whole = extending.resolve(document, (document.path,))
+    whole = extending.whole()
     if extending.findings:
         raise InvalidInputError(f"{document.path} extends what cannot be used", tuple(extending.findings))
     return whole
@@ -61,27 +65,34 @@ class _Extending:
         self._files = files
         self._spec = spec
         self._bytes = sum(len(line) + 1 for line in spec.lines)
-        self._whole: dict[str, SourceDocument | None] = {}
+        self._seen: set[str] = set()
+        self._below: list[SourceDocument] = []
         self._named_so_far = 0
         self.findings: list[Diagnostic] = []
 
-    def resolve(self, document: SourceDocument, way: tuple[str, ...]) -> SourceDocument:
-        """Return a document over what it extends; `way` are the files from the spec to it."""
-        below: SourceDocument | None = None
-        for pointer, path in self._named(document):
-            base = self._base(document, pointer, path, way)
-            if base is not None:
-                below = base if below is None else self._merged(below, base, document, pointer)
-        return document if below is None else self._merged(below, document, document, (_EXTENDS,))
+    def whole(self) -> SourceDocument:
+        """Return the spec over what it extends.
 
-    def _merged(
-        self, below: SourceDocument, above: SourceDocument, document: SourceDocument, pointer: Pointer
-    ) -> SourceDocument:
+        Each file counts once: above what it extends itself, and below those that are named after it. So a base that
+        two files share takes nothing back of what the first of them says.
+        """
+        self._follow(self._spec, (self._spec.path,))
+        whole: SourceDocument | None = None
+        for document in (*self._below, self._spec):
+            whole = document if whole is None else self._merged(whole, document)
+        return whole or self._spec
+
+    def _follow(self, document: SourceDocument, way: tuple[str, ...]) -> None:
+        """Take in the files that a document extends, each after those that it extends itself; `way` leads to it."""
+        for pointer, path in self._named(document):
+            self._take(document, pointer, path, way)
+
+    def _merged(self, below: SourceDocument, above: SourceDocument) -> SourceDocument:
         whole = merged(below, above, _RULES)
         if whole.root.size > MAX_VALUES:
             self._find(
-                document,
-                pointer,
+                self._spec,
+                (_EXTENDS,),
                 "too-large",
                 f"together the files that are extended here hold more than {MAX_VALUES:,} keys and values",
                 "a spec is held in memory whole",
@@ -108,21 +119,18 @@ class _Extending:
             except FileProblemError as error:
                 self._find(document, pointer, "file", error.summary, error.why, error.hint)
 
-    def _base(
-        self, document: SourceDocument, pointer: Pointer, path: str, way: tuple[str, ...]
-    ) -> SourceDocument | None:
+    def _take(self, document: SourceDocument, pointer: Pointer, path: str, way: tuple[str, ...]) -> None:
         if path in way:
             circle = " -> ".join((*way[way.index(path) :], path))
             hint = "let one of them extend nothing, or move what both need into a file of its own"
             self._find(document, pointer, "extends-cycle", f"`{path}` extends itself: {circle}", None, hint)
-            return None
-        if not self._may_read(document, pointer, way):
-            return None
-        if path not in self._whole:
+        elif self._may_read(document, pointer, way) and path not in self._seen:
             # Remembered before what it extends is read, so that a file which is wrong is told once.
-            self._whole[path] = None
-            self._whole[path] = self._read(document, pointer, path, way)
-        return self._whole[path]
+            self._seen.add(path)
+            base = self._read(document, pointer, path)
+            if base is not None:
+                self._follow(base, (*way, path))
+                self._below.append(narrowed(base, without=_stays_behind))
 
     def _may_read(self, document: SourceDocument, pointer: Pointer, way: tuple[str, ...]) -> bool:
         if len(way) > MAX_DEPTH:
@@ -138,9 +146,7 @@ class _Extending:
         # What is too much was told once; nothing more is read then.
         return self._named_so_far <= MAX_FILES and self._bytes <= MAX_BYTES
 
-    def _read(
-        self, document: SourceDocument, pointer: Pointer, path: str, way: tuple[str, ...]
-    ) -> SourceDocument | None:
+    def _read(self, document: SourceDocument, pointer: Pointer, path: str) -> SourceDocument | None:
         try:
             text = self._files.read_text(path)
             self._bytes += len(text)
@@ -167,7 +173,10 @@ class _Extending:
                 hint,
             )
             return None
-        return narrowed(self.resolve(base, (*way, path)), without=_stays_behind)
+        if base.value.get("batchspec", 1) != 1:
+            hint = "write `batchspec: 1`, or leave it away"
+            self._find(base, ("batchspec",), "not-allowed-value", "this is version 1 of the language", None, hint)
+        return base
 
     def _find(
         self, document: SourceDocument, pointer: Pointer, code: str, summary: str, detail: str | None, hint: str | None
@@ -195,7 +204,11 @@ def _displaced(pointer: Pointer, below: Collection[str], above: Collection[str])
 
 
 def _long_form(pointer: Pointer) -> str | None:
-    return "path" if _scope(pointer) in {("inputs",), ("output",)} else None
+    return _LONG_FORMS.get(_scope(pointer))
+
+
+def _names(pointer: Pointer) -> bool:
+    return _scope(pointer) in _NAMES
 
 
 def _scope(pointer: Pointer) -> Pointer:
@@ -203,4 +216,4 @@ def _scope(pointer: Pointer) -> Pointer:
     return pointer[2:] if pointer[:1] == (_ENVIRONMENTS,) and len(pointer) > 1 else pointer
 
 
-_RULES = MergeRules(_displaced, _long_form)
+_RULES = MergeRules(_displaced, _long_form, _names)

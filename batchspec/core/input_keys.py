@@ -148,7 +148,7 @@ def _files(
         return None
     place = _place_of_value(document, pointer)
     if listed:
-        return FileList(pattern=pattern, place=place)
+        return FileList(pattern=pattern, place=place, spec=document.path)
     return InputFiles(
         pattern=pattern,
         place=place,

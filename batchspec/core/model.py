@@ -203,10 +203,14 @@ class InputFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileList:
-    """A row for each file that a glob matches; `pattern` and `place` are as for InputFiles."""
+    """A row for each file that a glob matches; `pattern` and `place` are as for InputFiles.
+
+    `spec` is the path of the spec, from which templates name files; `place` may be in a file that it extends.
+    """
 
     pattern: str
     place: tuple[str, int, int]
+    spec: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

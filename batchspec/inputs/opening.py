@@ -60,7 +60,7 @@ def open_rows(inputs: Inputs, files: ProjectFiles, root: Path | None = None, sto
     if isinstance(inputs, FileList):
         listed = tuple(matching_paths(inputs.pattern, files, findings))
         findings.raise_if_any()
-        return ListedFiles(files=files, paths=listed, spec=inputs.place[0])
+        return ListedFiles(files=files, paths=listed, spec=inputs.spec)
     if isinstance(inputs, SpecResults):
         return SpecRows(())
     if isinstance(inputs, SqlQuery):

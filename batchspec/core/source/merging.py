@@ -19,11 +19,13 @@ class MergeRules(NamedTuple):
     """What a merge minds at a place of the document.
 
     `displaced` gives those keys below that make way for the keys above. `long_form` gives the key under which the short
-    form of a value stands in its long form, a mapping; None where it has no short form.
+    form of a value stands in its long form, a mapping; None where it has no short form. `names` tells whether the keys
+    there are the user's own, so that `file` is one of them and no reference.
     """
 
     displaced: Callable[[Pointer, Collection[str], Collection[str]], Collection[str]]
     long_form: Callable[[Pointer], str | None]
+    names: Callable[[Pointer], bool]
 
 
 def merged(below: SourceDocument, above: SourceDocument, rules: MergeRules) -> SourceDocument:
@@ -50,8 +52,8 @@ class _Merger:
 
     def merge(self, below: Node, above: Node, pointer: Pointer) -> Node:
         """Merge two nodes that know their homes."""
-        over = _entries(above)
-        under = _entries(below) if over is None else self._long_entries(below, pointer)
+        over = self._entries(above, pointer)
+        under = None if over is None else self._long_entries(below, pointer)
         if over is None or under is None:
             return above
         gone = self._rules.displaced(pointer, under.keys(), over.keys())
@@ -70,19 +72,19 @@ class _Merger:
         return _mapping(above, entries)
 
     def _long_entries(self, node: Node, pointer: Pointer) -> dict[str, Entry] | None:
-        entries = _entries(node)
+        entries = self._entries(node, pointer)
         key = self._rules.long_form(pointer)
-        if entries is None and key is not None and isinstance(node.value, str):
+        if entries is None and key is not None and isinstance(node.value, str | dict):
             return {key: Entry(node.span, node)}
         return entries
 
-
-def _entries(node: Node) -> dict[str, Entry] | None:
-    """Return the keys of a mapping that can be merged: `{file: …}` stands for one value."""
-    entries = node.written.entries
-    if entries is not None and entries.keys() == {_FILE} and isinstance(entries[_FILE].node.value, str):
-        return None
-    return entries
+    def _entries(self, node: Node, pointer: Pointer) -> dict[str, Entry] | None:
+        """Return the keys of a mapping that can be merged: `{file: …}` stands for one value."""
+        entries = node.written.entries
+        if entries is None or self._rules.names(pointer):
+            return entries
+        is_reference = entries.keys() == {_FILE} and isinstance(entries[_FILE].node.value, str)
+        return None if is_reference else entries
 
 
 def _at_home(node: Node, home: Home | None) -> Node:

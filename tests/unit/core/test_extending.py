@@ -79,7 +79,7 @@ def test_the_later_base_stands_over_the_earlier_and_the_spec_over_all(tmp_path: 
         tmp_path,
         {
             SPEC: HEAD + "extends: [../one.yaml, ../lib/two.yaml]\nbody: {c: spec}\nx-own: 1\n",
-            "one.yaml": "name: one\nbatchspec: 7\nx-one: 1\nmodel: m\nbody: {a: one, b: one, c: one}\n",
+            "one.yaml": "name: one\nbatchspec: 1\nx-one: 1\nmodel: m\nbody: {a: one, b: one, c: one}\n",
             "lib/two.yaml": "extends: three.yaml\nbody: {b: two, c: two}\n",
             "lib/three.yaml": "body: {b: three, d: three}\nmodel: n\n",
         },
@@ -107,8 +107,8 @@ def test_files_may_share_what_they_extend(tmp_path: Path) -> None:
             "specs/d.yaml": "body: {b: 0, c: 0, d: 0}\n",
         },
     )
-    # The second file brings its base along, which stands over the first: later over earlier, at every key.
-    assert whole.value_at(("body",)) == {"b": 0, "c": 1, "d": 0}
+    # Each file counts once, so that the second brings no base along that would stand over the first.
+    assert whole.value_at(("body",)) == {"b": 1, "c": 1, "d": 0}
 
 
 def test_files_may_extend_one_another_to_the_bound(tmp_path: Path) -> None:
@@ -133,3 +133,25 @@ def test_environments_are_inherited_and_changed(tmp_path: Path) -> None:
 def test_what_the_schema_refuses_is_left_to_it(text: str, tmp_path: Path) -> None:
     document = load_source(text, SPEC)
     assert extended(document, RootedFiles(tmp_path)) is document
+
+
+def test_a_variable_may_be_named_file(tmp_path: Path) -> None:
+    value = read(
+        tmp_path, {SPEC: HEAD + "extends: b.yaml\nvars: {n: 2}\n", "specs/b.yaml": "vars: {file: one}\n"}
+    ).value
+    assert isinstance(value, dict)
+    assert value["vars"] == {"file": "one", "n": 2}
+
+
+@pytest.mark.parametrize(("text", "user"), [("hi", "hi"), ("{file: p.md}", {"file": "p.md"})])
+def test_a_text_is_the_users_part_of_a_prompt_by_roles(tmp_path: Path, text: str, user: object) -> None:
+    value = read(
+        tmp_path, {SPEC: HEAD + "extends: b.yaml\nprompt: {system: s}\n", "specs/b.yaml": f"prompt: {text}\n"}
+    ).value
+    assert isinstance(value, dict)
+    assert value["prompt"] == {"user": user, "system": "s"}
+
+
+def test_a_base_of_another_version_of_the_language_is_refused(tmp_path: Path) -> None:
+    (found,) = findings(tmp_path, {SPEC: HEAD + "extends: b.yaml\n", "specs/b.yaml": "batchspec: 2\n"})
+    assert (found.code, found.location.path) == ("not-allowed-value", "specs/b.yaml")

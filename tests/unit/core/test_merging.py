@@ -12,7 +12,7 @@ from batchspec.core.extending import in_environment
 from batchspec.core.json_text import encode
 from batchspec.core.source import MergeRules, Pointer, SourceDocument, load_source, merged, narrowed
 
-PLAIN = MergeRules(lambda *_places: (), lambda _pointer: None)
+PLAIN = MergeRules(lambda *_places: (), lambda _pointer: None, lambda _pointer: False)
 KEYS = st.sampled_from(["a", "b", "c", "d"])
 LEAVES = st.integers(0, 9) | st.text("xyz", max_size=2) | st.none() | st.booleans()
 VALUES = st.recursive(

@@ -244,7 +244,7 @@ def test_an_input_outside_the_project_is_refused_at_its_place(folder: Folder) ->
 
 def test_a_row_may_be_a_file(folder: Folder) -> None:
     assert folder.spec(LEAST + "inputs: {files: ../docs/*.pdf}\n").inputs == (
-        FileList(pattern="docs/*.pdf", place=(PATH, 4, 17))
+        FileList(pattern="docs/*.pdf", place=(PATH, 4, 17), spec=PATH)
     )
 
 

@@ -18,7 +18,7 @@ PLACE = ("specs/t.batchspec.yaml", 3, 9)
 
 
 def listed(root: Path, pattern: str) -> list[InputRow]:
-    return list(open_rows(FileList(pattern=pattern, place=PLACE), RootedFiles(root)).rows(nothing_wrong))
+    return list(open_rows(FileList(pattern=pattern, place=PLACE, spec=PLACE[0]), RootedFiles(root)).rows(nothing_wrong))
 
 
 def refusal(root: Path, pattern: str) -> Diagnostic:
@@ -78,6 +78,6 @@ def test_a_pipe_among_the_files_is_reported_without_hanging(tmp_path: Path) -> N
     fill(tmp_path, "b")
     os.mkfifo(tmp_path / "a")
     found: list[Diagnostic] = []
-    rows = open_rows(FileList(pattern="*", place=PLACE), RootedFiles(tmp_path)).rows(found.append)
+    rows = open_rows(FileList(pattern="*", place=PLACE, spec=PLACE[0]), RootedFiles(tmp_path)).rows(found.append)
     assert [row.path for row in rows] == ["b"]
     assert [(each.code, each.location.path, bool(each.hint)) for each in found] == [("file", "a", True)]
