@@ -60,6 +60,10 @@ def environments_of(document: SourceDocument) -> tuple[str, ...]:
     return tuple(declared) if isinstance(declared, dict) else ()
 
 
+class _TooMuchError(Exception):
+    """More keys are to be merged than may be."""
+
+
 class _Extending:
     def __init__(self, files: ProjectFiles, spec: SourceDocument) -> None:
         self._files = files
@@ -68,6 +72,7 @@ class _Extending:
         self._seen: set[str] = set()
         self._below: list[SourceDocument] = []
         self._named_so_far = 0
+        self._left = MAX_VALUES
         self.findings: list[Diagnostic] = []
 
     def whole(self) -> SourceDocument:
@@ -88,18 +93,30 @@ class _Extending:
             self._take(document, pointer, path, way)
 
     def _merged(self, below: SourceDocument, above: SourceDocument) -> SourceDocument:
-        whole = merged(below, above, _RULES)
-        if whole.root.size > MAX_VALUES:
+        if self._left < 0:
+            return above
+        try:
+            whole = merged(below, above, _RULES._replace(spend=self._spend))
+        except _TooMuchError:
+            whole = None
+        if whole is None or whole.root.size > MAX_VALUES:
+            self._left = -1
             self._find(
                 self._spec,
                 (_EXTENDS,),
                 "too-large",
-                f"together the files that are extended here hold more than {MAX_VALUES:,} keys and values",
-                "a spec is held in memory whole",
+                f"together the files that are extended here come to more than {MAX_VALUES:,} keys and values",
+                "a spec is held in memory whole, and what is merged counts once more each time",
                 "put rows into an input file (`inputs: rows.yaml`), which is streamed",
             )
             return above
         return whole
+
+    def _spend(self, keys: int) -> None:
+        # What is large is walked through again for every file that is laid over it.
+        self._left -= keys
+        if self._left < 0:
+            raise _TooMuchError
 
     def _named(self, document: SourceDocument) -> Iterator[tuple[Pointer, str]]:
         """Yield the files that a document extends, relative to the root, each with its place."""

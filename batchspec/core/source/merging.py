@@ -15,17 +15,23 @@ from batchspec.core.source.nodes import Entry, Home, Node
 _FILE = "file"
 
 
+def _spend_freely(_keys: int) -> None:
+    """Let any number of keys be merged."""
+
+
 class MergeRules(NamedTuple):
     """What a merge minds at a place of the document.
 
     `displaced` gives those keys below that make way for the keys above. `long_form` gives the key under which the short
     form of a value stands in its long form, a mapping; None where it has no short form. `names` tells whether the keys
-    there are the user's own, so that `file` is one of them and no reference.
+    there are the user's own, so that `file` is one of them and no reference. `spend` is told the number of keys before
+    two mappings are merged, and may raise what ends the merge.
     """
 
     displaced: Callable[[Pointer, Collection[str], Collection[str]], Collection[str]]
     long_form: Callable[[Pointer], str | None]
     names: Callable[[Pointer], bool]
+    spend: Callable[[int], None] = _spend_freely
 
 
 def merged(below: SourceDocument, above: SourceDocument, rules: MergeRules) -> SourceDocument:
@@ -56,6 +62,7 @@ class _Merger:
         under = None if over is None else self._long_entries(below, pointer)
         if over is None or under is None:
             return above
+        self._rules.spend(len(under) + len(over))
         gone = self._rules.displaced(pointer, under.keys(), over.keys())
         entries: dict[str, Entry] = {}
         for key, entry in under.items():

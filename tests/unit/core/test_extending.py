@@ -42,6 +42,11 @@ CASES: dict[str, dict[str, str]] = {
         SPEC: HEAD + "extends: [b.yaml, c.yaml, d.yaml]\n",
         **{f"specs/{name}.yaml": "x: " + "y" * 8_000_000 for name in "bcd"},
     },
+    "too-much-to-merge": {
+        SPEC: HEAD + "extends:\n" + "".join(f"  - {number}.yaml\n" for number in range(30)),
+        "specs/0.yaml": "vars:\n" + "".join(f"  k{number}: 1\n" for number in range(20_000)),
+        **{f"specs/{number}.yaml": "vars: {a: 1}\n" for number in range(1, 30)},
+    },
     "too-many-values": {
         SPEC: HEAD + "extends: [b.yaml, c.yaml]\n",
         **{f"specs/{name}.yaml": f"{name}: [{'1,' * 260_000}]\n" for name in "bc"},
