@@ -67,6 +67,30 @@ def test_the_estimated_cost_is_the_real_one_to_the_last_digit_where_the_bound_is
     assert Decimal(str(used["used_cost_usd"])) == by_hand
 
 
+def test_an_example_with_a_matrix_and_replicates_uses_the_input_and_costs_what_its_plan_says(tmp_path: Path) -> None:
+    folder = EXAMPLES / "compare-prompts"
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("results", ".*"))
+    project = Project(tmp_path)
+    project.write("batchspec.toml", f'[project]\nid = "{PROJECT_ID}"\n')
+    spec = (tmp_path / "compare-prompts.batchspec.yaml").read_text(encoding="utf-8")
+    assert "max_tokens: 100" in spec
+    # Every answer of the emulator is longer than that, so that the bound is what it comes to.
+    project.write("compare-prompts.batchspec.yaml", spec.replace("max_tokens: 100", "max_tokens: 5"))
+    planned = project.run("plan", "--json", "--exact-tokens", *EMULATOR).document
+    told = project.run("apply", "--yes", "--wait", "--json", *EMULATOR)
+    assert told.code == 0, told.err
+    used = project.run("status", "--json", *EMULATOR).document
+    tokens = [variant["tokens"] for variant in variants(planned)]
+    assert len(tokens) == 3
+    assert {variant["replicates"] for variant in variants(planned)} == {2}
+    assert not any(each["estimated"] or each["margin"] for each in tokens)
+    [total] = used["used"]
+    assert total["answers"] == planned["summary"]["submit"] == told.document["sent"]["requests"]
+    assert total["tokens"]["input"] == sum(each["input"] for each in tokens)
+    assert total["tokens"]["output"] == sum(each["max_output"] for each in tokens) == 5 * total["answers"]
+    assert used["used_cost_usd"] == planned["summary"]["cost_usd"] > 0
+
+
 def test_earlier_answers_tell_what_later_ones_are_expected_to_cost(project: Project) -> None:
     project.run("apply", "--yes", "--wait", *EMULATOR)
     project.write("rows.csv", table(4))
