@@ -43,6 +43,7 @@ def spec_documents(plan: Plan) -> list[Document]:
             "variants": [_variant(variant) for variant in spec.variants],
             "waiting": spec.waiting,
             "blocked": spec.blocked,
+            "to_come": spec.to_come,
         }
         for spec in plan.specs
     ]
@@ -77,6 +78,7 @@ def summary_document(plan: Plan) -> Document:
         "removed": sum(variant.removed for variant in plan.variants),
         "waiting": plan.waiting,
         "blocked": plan.blocked,
+        "to_come": plan.to_come,
         "jobs": plan.jobs,
         "bytes": plan.bytes,
         "cost_usd": usd(plan.cost_usd),
