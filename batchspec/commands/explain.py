@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from batchspec import __version__
 from batchspec.commands.desired import DesiredChunk, desired_chunks
 from batchspec.commands.findings import Findings
+from batchspec.commands.judging import Judged
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.plan import declared_before
 from batchspec.commands.refresh import Refresh, refresh
@@ -17,7 +18,7 @@ from batchspec.core.canonical import RequestIdentity
 from batchspec.core.errors import InvalidInputError
 from batchspec.core.ledger import Recorded, RequestStatus
 from batchspec.core.model import BodyDigest, RequestDigest, Target
-from batchspec.core.planning import Action, Before, decide, reason
+from batchspec.core.planning import Action, Before, reason
 from batchspec.core.rendering import RenderedRow
 from batchspec.core.spec_parts import ChangedParts, changed_parts, parts_of, same_parts, with_commit
 
@@ -187,15 +188,15 @@ class _Search:
         )
 
     def _requests(self, parts: ChangedParts | None) -> Iterator[ExplainedRequest]:
-        spec = self.loaded.spec
+        spec, judged = self.loaded.spec, Judged(self.loaded, self._world.ledger, remember=False)
         for row, repeats, declared in self._found:
             digests = {
                 target: RequestIdentity.of(spec.endpoint, target).digest(row.digest) for target in row.form.targets
             }
-            recorded = self._world.ledger.recorded(list(digests.values()))
-            for target, digest in digests.items():
+            actions, recorded, wrong = judged.decide(list(digests.values()))
+            for (target, digest), action in zip(digests.items(), actions, strict=True):
                 known = recorded.get(digest)
-                action = decide(known, spec.max_attempts)
+                why = self._reason(action, known, row, target, declared, invalid=digest in wrong)
                 yield ExplainedRequest(
                     matrix=row.form.combination.shown,
                     target=target,
@@ -203,13 +204,20 @@ class _Search:
                     body=row.digest,
                     declared=declared,
                     action=action,
-                    reason=self._reason(action, known, row, target, declared) if action.sends else None,
+                    reason=why if action.sends else None,
                     changed=tuple(self._inputs_changed(row, target, declared, parts)),
                     repeats=repeats,
                 )
 
     def _reason(
-        self, action: Action, known: Recorded | None, row: RenderedRow, target: Target, declared: BodyDigest | None
+        self,
+        action: Action,
+        known: Recorded | None,
+        row: RenderedRow,
+        target: Target,
+        declared: BodyDigest | None,
+        *,
+        invalid: bool,
     ) -> str:
         return reason(
             action,
@@ -219,6 +227,7 @@ class _Search:
             asked=known is not None and known.status is RequestStatus.ASKED,
             was_declared=declared is not None,
             body_changed=declared != row.digest,
+            invalid=invalid,
         )
 
     def _inputs_changed(

@@ -21,7 +21,7 @@ NewTable = Callable[[], AbstractContextManager[RequestTable]]
 _AT_ONCE = 2_000
 _MOST_NAMED = 5
 _ANEW = "nothing was sent; make a plan of how things stand now: `batchspec plan --out FILE`"
-_TAKEN = {
+TAKEN = {
     RequestStatus.CLAIMED: "in flight",
     RequestStatus.SUCCEEDED: "answered",
     RequestStatus.FAILED: "failed",
@@ -30,6 +30,7 @@ _TAKEN = {
     RequestStatus.LOST: "lost",
     RequestStatus.ASKED: "asked for again",
 }
+"""In a word or two, what has become of a request that a plan holds and would not send."""
 
 
 class Notebook:
@@ -151,7 +152,7 @@ class SavedRun:
                 if known is None:
                     gone += 1
                 else:
-                    taken[_TAKEN[known.status]] += 1
+                    taken[TAKEN[known.status]] += 1
         if +others or +taken or gone:
             raise _stale(+others, +taken, gone, [*self.changed, *self._changed(specs)])
 

@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from batchspec.commands.explain import ExplainedRequest, Explanation
-from batchspec.core.planning import Action
 from batchspec.core.spec_parts import ChangedPart
 from batchspec.report.documents import FORMAT_VERSION, Document
 from batchspec.report.safe_text import safe
 from batchspec.report.style import Style, plural
-from batchspec.report.text import Relative
+from batchspec.report.text import SIGNS, Relative
 from batchspec.report.variants import matrix_words
 
 _SHORT = 12
 _LONGEST_SHOWN = 60
-_WORDS = {
-    Action.SUBMIT: "+ submit",
-    Action.RETRY: "r retry",
-    Action.IN_FLIGHT: "~ in flight",
-    Action.DONE: "= done",
-    Action.FAILED: "x failed",
-    Action.HELD: "h held",
-    Action.LOST: "! lost",
-    Action.UNRESOLVED: "? unresolved",
-}
 _KINDS = {
     "file": "file",
     "include": "included file",
@@ -50,7 +39,8 @@ def _request_lines(each: ExplainedRequest, found: Explanation, style: Style) -> 
     target = each.target
     yield "  " + " ".join([safe(target.model), *matrix_words(each.matrix)])
     why = "the same request as an earlier row's: sent once for both" if each.repeats else each.reason
-    yield f"    {_WORDS[each.action]:<13}{why or ''}".rstrip()
+    word = next(f"{sign} {word}" for action, sign, word, _ in SIGNS if action is each.action)
+    yield f"    {word:<13}{why or ''}".rstrip()
     yield f"    {'request':<13}{each.digest.hex()}, made of"
     made = {
         "endpoint": found.endpoint,

@@ -21,7 +21,7 @@ from batchspec.report.safe_text import safe
 from batchspec.report.style import Style, plural, size, table
 from batchspec.report.variants import matrix_words, model_words
 
-_SIGNS: tuple[tuple[Action, str, str, str], ...] = (
+SIGNS: tuple[tuple[Action, str, str, str], ...] = (
     (Action.SUBMIT, "+", "submit", "green"),
     (Action.RETRY, "r", "retry", "yellow"),
     (Action.UNRESOLVED, "?", "unresolved", "yellow"),
@@ -32,6 +32,8 @@ _SIGNS: tuple[tuple[Action, str, str, str], ...] = (
     (Action.LOST, "!", "lost", "red"),
     (Action.INVALID, "x", "invalid", "red"),
 )
+"""How each action is shown: its sign, its word and its colour."""
+
 Relative = Callable[[str], str]
 
 
@@ -63,7 +65,7 @@ def _variant_lines(variant: VariantPlan, style: Style) -> list[str]:
     name = " ".join([model_words(variant), *matrix_words(variant.matrix)])
     lines = [f"  {name}  {style(rows, 'dim')}"]
     reasons = ", ".join(f"{count:,} {why}" for why, count in variant.reasons.most_common())
-    for action, sign, word, colour in _SIGNS:
+    for action, sign, word, colour in SIGNS:
         count = variant.actions[action]
         if count:
             why = f"   {reasons}" if action.sends and reasons else ""

@@ -239,3 +239,14 @@ def test_every_key_of_its_document_is_on_the_page(project: Project) -> None:
     page = PAGE.read_text(encoding="utf-8")
     keys = {*document, *document["requests"][0], *document["requests"][0]["made_of"], *document["parts"][0]}
     assert [key for key in sorted(keys) if f"`{key}`" not in page and f'"{key}"' not in page] == []
+
+
+def test_an_answer_that_does_not_fit_is_told_as_a_plan_tells_it(project: Project) -> None:
+    schema = "response: {json_schema: {type: object}, on_invalid: fail}\n"
+    project.write("demo.batchspec.yaml", SPEC + schema)
+    assert project.run("apply", "--yes", "--wait").code == 6
+    assert explained(project)["requests"][0]["action"] == "invalid"
+    assert "x invalid" in project.run("plan", "--explain", "r1").out
+    edit(project, "demo.batchspec.yaml", "fail}", "retry}")
+    (request,) = explained(project)["requests"]
+    assert (request["action"], request["reason"]) == ("retry", "answer does not fit")

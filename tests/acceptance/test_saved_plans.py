@@ -229,6 +229,23 @@ def test_what_it_holds_is_sent_again_where_it_fails_in_a_passing_way(place: Plac
     assert {row["status"] for row in place.project.rows("results/demo.jsonl")} == {"succeeded"}
 
 
+def test_answers_that_do_not_fit_are_asked_for_again_by_the_plan_that_says_so(place: Place) -> None:
+    checked = "response: {json_schema: {type: object}, on_invalid: retry}\n"
+    assert place.project.run("apply", "--yes", "--wait").code == 0
+    old = place.saved()
+    place.project.write("demo.batchspec.yaml", chat_spec(extra=checked))
+    told = place.project.run("apply", str(old), "--json")
+    assert (
+        told.code,
+        told.document["sent"]["requests"],
+        told.document["status"]["specs"][0]["variants"][0]["left"],
+    ) == (0, 0, 4)
+    path = place.saved()
+    assert {line["requests"]["reason"] for line in lines_of(path) if "requests" in line} == {"answer does not fit"}
+    assert place.project.run("apply", str(path), "--json").document["sent"]["requests"] == 4
+    assert place.executed() == (8, 4)
+
+
 def test_limits_hold_for_a_saved_plan_too(place: Place) -> None:
     path = place.saved()
     assert place.project.run("apply", str(path), "--max-requests", "3").code == 9

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchspec.commands.saved_plans import SavedRun
+from batchspec.commands.saved_plans import TAKEN, SavedRun
 from batchspec.core.errors import StaleError
-from batchspec.core.ledger import ClaimLine, ClaimRequest
+from batchspec.core.ledger import ClaimLine, ClaimRequest, RequestStatus
 from batchspec.core.model import RequestDigest
 from batchspec.core.saved_plan import Batch, Made, SavedPlan
 from batchspec.state.request_table import SqliteRequestTable
@@ -106,3 +106,7 @@ def test_one_that_was_applied_to_its_end_is_refused() -> None:
         ledger.finish_plan("mine", 2.0)
         with pytest.raises(StaleError, match="applied before"):
             run.refuse_used(ledger)
+
+
+def test_every_status_has_its_word_for_what_was_taken() -> None:
+    assert set(TAKEN) == set(RequestStatus)
