@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, Span
 from batchspec.report.annotations import github_annotations, sarif
 
@@ -38,8 +40,8 @@ def test_a_range_over_lines_has_no_end_column_since_github_refuses_it() -> None:
 
 
 def test_sarif_has_a_result_for_each_finding_and_each_code_once_as_a_rule() -> None:
-    told = sarif([*FOUND, FOUND[0]], same)
-    (run,) = told["runs"]  # type: ignore[misc]
+    told: dict[str, Any] = sarif([*FOUND, FOUND[0]], same)
+    (run,) = told["runs"]
     assert told["version"] == "2.1.0"
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["null-cell", "unknown-key"]
     first = run["results"][0]
