@@ -98,7 +98,7 @@ def test_the_readme_says_what_it_is_in_one_sentence_then_shows_a_spec_and_two_co
 
 
 def test_the_spec_of_the_readme_is_the_examples_own(clone: Project) -> None:
-    (shown,) = blocks(README, "yaml")
+    shown, _ = blocks(README, "yaml")
     mode_line, _, text = (ROOT / EXAMPLE / "wines.batchspec.yaml").read_text(encoding="utf-8").partition("\n")
     assert mode_line.startswith("#")
     assert shown == text
@@ -106,6 +106,17 @@ def test_the_spec_of_the_readme_is_the_examples_own(clone: Project) -> None:
     assert clone.run("validate", f"{EXAMPLE}/wines.batchspec.yaml").code == 0
     rendered = clone.run("render", "--out", "-", f"{EXAMPLE}/wines.batchspec.yaml")
     assert rendered.out.count('{"custom_id":') == 20
+
+
+def test_the_experiment_of_the_readme_is_one(clone: Project) -> None:
+    _, experiment = blocks(README, "yaml")
+    for name in ("short", "careful"):
+        clone.write(f"trial/prompts/{name}.md.j2", f"Be {name}: {{{{ row.text }}}}\n")
+    keys = experiment + 'body: {temperature: "{{ matrix.temperature }}"}\ninputs: [{text: a}]\n'
+    clone.write("trial/trial.batchspec.yaml", f"batchspec: 1\nname: trial\n{keys}")
+    told = clone.run("plan", "--no-refresh", "--provider", "emulator", "--json", "trial/trial.batchspec.yaml")
+    assert told.code == 0, told.err
+    assert told.document["summary"]["submit"] == 2 * 2 * 2 * 3
 
 
 def test_the_readmes_command_leaves_results_and_its_plan_is_the_real_one(clone: Project) -> None:
