@@ -39,6 +39,12 @@ def test_a_range_over_lines_has_no_end_column_since_github_refuses_it() -> None:
     assert github_annotations([found], same) == ["::error file=a,line=1,col=4,endLine=2,title=c::s"]
 
 
+def one_run(log: dict[str, Any]) -> dict[str, Any]:
+    run: dict[str, Any]
+    (run,) = log["runs"]
+    return run
+
+
 def test_sarif_has_a_result_for_each_finding_and_each_code_once_as_a_rule() -> None:
     told: dict[str, Any] = sarif([*FOUND, FOUND[0]], same)
     (run,) = told["runs"]
