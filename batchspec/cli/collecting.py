@@ -134,7 +134,11 @@ def _collect(run: Run, options: Options, wanted: _Wanted, *, dry_run: bool, yes:
 def _open_state(project: Project, stack: ExitStack) -> Reclaiming | None:
     from batchspec.state.reclaiming import SqliteReclaiming
 
-    return stack.enter_context(SqliteReclaiming(project.state)) if project.state.exists() else None
+    return (
+        stack.enter_context(SqliteReclaiming(project.state, project.settings.project_id))
+        if project.state.exists()
+        else None
+    )
 
 
 def _whole_project(options: Options, environ: Any) -> Project:

@@ -31,6 +31,7 @@ WHERE request.status IN ({", ".join(str(int(status)) for status in _REMOVABLE)})
     AND coalesce(claim.collected_at, claim.released_at) <= ?
     AND request.digest NOT IN (SELECT digest FROM temp.wanted)
     AND request.digest NOT IN (SELECT digest FROM claim_line)
+    AND claim.project IN ('', ?)
     AND claim.spec NOT IN (SELECT name FROM temp.unknown_spec)
     AND (claim.endpoint, claim.model, claim.revision, claim.replicate) NOT IN (SELECT * FROM temp.unknown_way)
 """
@@ -56,9 +57,9 @@ CREATE TEMP TABLE unknown_way (endpoint TEXT NOT NULL, model TEXT NOT NULL, revi
 class SqliteReclaiming(Tables):
     """A state opened to remove answers from it. Fills `core.garbage.Reclaiming`."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the state at `path`. Raises StateError."""
-        super().__init__(open_state(path, None))
+    def __init__(self, path: Path, project_id: str | None = None) -> None:
+        """Open the state at `path`; what another project has put into it is left alone. Raises StateError."""
+        super().__init__(open_state(path, None), project_id)
         self._path = path
         try:
             self._database.conn.executescript(_TABLES)
@@ -112,7 +113,7 @@ class SqliteReclaiming(Tables):
                 "INSERT INTO temp.unknown_way VALUES (?, ?, ?, ?)",
                 [(endpoint, *target) for endpoint, target in unknown.ways],
             )
-            connection.execute(_FIND, [before])
+            connection.execute(_FIND, [before, self.project_id])
         found = []
         for spec, model, endpoint, requests, size, answers, metered, prompt, completion in list(self._rows(_TOLD)):
             used = Used(prompt, completion, answers=answers, unmetered=answers - metered)

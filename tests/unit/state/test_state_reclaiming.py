@@ -212,3 +212,10 @@ def test_just_what_is_answered_old_and_unwanted_goes(
         assert sum(each.requests for each in found) == reclaiming.remove() == len(gone)
     assert known(path, *range(len(requests))) == set(range(len(requests))) - gone
     assert problems(path) == []
+
+
+def test_what_another_project_has_put_into_the_same_state_stays(path: Path) -> None:
+    with SqliteReclaiming(path, "another-project") as reclaiming:
+        assert reclaiming.unwanted(before=9.0, unknown=NOTHING) == []
+        assert reclaiming.remove() == 0
+    assert known(path, *OUTCOMES) == set(OUTCOMES)
