@@ -141,7 +141,8 @@ def _live(world: World, draw: Random) -> None:
         (world.carry if draw.randrange(4) == 0 else world.converge)(specs)
     world.converge(specs)
     at = draw.randrange(len(specs))
-    specs[at] = edits.edit(specs[at], draw.choice(sorted(FREE - {"attempts"})))
+    free = FREE if specs[at].limit is None else FREE[:2]
+    specs[at] = edits.edit(specs[at], draw.choice(free))
     world.log.append(f"for nothing: {specs[at]}")
     world.declare(specs)
     assert not any(bill.keys for bill in world.plan(specs).values())

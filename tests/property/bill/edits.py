@@ -209,5 +209,5 @@ _EDITS: Mapping[str, Callable[[Edits, Drawn], Drawn]] = {
 }  # fmt: skip
 
 KINDS = tuple(_EDITS)
-FREE = frozenset({"note", "reorder", "free", "attempts"})
-"""Those that cost nothing, whatever else there is, where every answer is there."""
+FREE = ("note", "free", "reorder")
+"""Those that cost nothing where every answer is there; but for a `limit`, by which another order takes other rows."""
