@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from driving import Project, chat_spec, make_project, table
 
+from batchspec.emulator.faults import Faults
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
 
@@ -355,3 +356,33 @@ def test_a_watched_status_ends_when_nothing_is_in_flight(tmp_path: Path) -> None
     assert told.out.count("Not converged") == 1
     assert told.out.count("Converged: every request has its end") == 1
     assert project.run("status", "--watch", "--json").code == 3
+
+
+def test_failed_rows_alone_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
+    with EmulatorServer(tmp_path / "emulator") as server:
+        project = make_project(tmp_path / "project", rows=12, MISTRAL_BASE_URL=server.url, MISTRAL_API_KEY="any")
+        server.set_faults(Faults(line_error_rate=0.5, line_error_status=422))
+        assert project.run("apply", "--yes", "--wait").code == 6
+    rows = project.rows("results/demo.jsonl")
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert 0 < len(failed) < len(rows)
+    told = project.run("results", "--failed", "--out", "-")
+    assert told.code == 0
+    assert [json.loads(line) for line in told.out.splitlines()] == failed
+    assert project.rows("results/demo.jsonl") == rows
+
+
+def test_a_projects_root_is_given_where_the_specs_do_not_tell_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "shop")
+    (project.root / "batchspec.toml").unlink()
+    project.write("specs/demo.batchspec.yaml", chat_spec(inputs="../rows.csv"))
+    (project.root / "demo.batchspec.yaml").unlink()
+    elsewhere = Project(tmp_path / "desk")
+    elsewhere.root.mkdir()
+    spec = "../shop/specs/demo.batchspec.yaml"
+    refused = elsewhere.run("plan", spec, "--no-refresh")
+    assert (refused.code, "../rows.csv" in refused.err) == (3, True)
+    assert elsewhere.run("apply", spec, "--project", "../shop", "--yes", "--wait", *EMULATED).code == 0
+    assert len(project.rows("specs/results/demo.jsonl")) == 3
+    assert list(project.root.glob(".batchspec/state*.db"))
+    assert list(elsewhere.root.iterdir()) == []
