@@ -384,5 +384,5 @@ def test_a_projects_root_is_given_where_the_specs_do_not_tell_it(tmp_path: Path)
     assert (refused.code, "../rows.csv" in refused.err) == (3, True)
     assert elsewhere.run("apply", spec, "--project", "../shop", "--yes", "--wait", *EMULATED).code == 0
     assert len(project.rows("specs/results/demo.jsonl")) == 3
-    assert list(project.root.glob(".batchspec/state*.db"))
+    assert (project.root / ".batchspec").is_dir()
     assert list(elsewhere.root.iterdir()) == []
