@@ -16,6 +16,7 @@ import click
 import pytest
 
 from batchspec.cli.app import main as program
+from batchspec.core.columns import NAMES
 from batchspec.core.source import load_source
 
 ROOT = Path(__file__).parents[2]
@@ -196,3 +197,10 @@ def test_no_two_examples_are_one_project() -> None:
     ids = [re.findall(r'^id = "(.+)"$', path.read_text(encoding="utf-8"), re.MULTILINE) for path in files]
     named = [each for found in ids for each in found]
     assert len(set(named)) == len(named) == len(files)
+
+
+def test_columns_name_all_that_their_templates_read() -> None:
+    (said,) = [
+        inner["properties"]["columns"] for inner in SCHEMA["properties"]["output"]["anyOf"] if "properties" in inner
+    ]
+    assert [name for name in NAMES if f"`{name}`" not in said["description"]] == []

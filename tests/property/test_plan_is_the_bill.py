@@ -105,7 +105,7 @@ class World:
         promised = Counter(key for bill in bills.values() for key in bill.keys)
         assert promised <= done
         assert sent <= promised.total() + sum(bill.to_come for bill in bills.values())
-        if len(specs) == 1:
+        if not any(spec.up for spec in specs):
             assert done == promised
         self._settle(specs)
         declared = self._books.bills(specs)
@@ -127,7 +127,7 @@ def _named(specs: Sequence[Drawn]) -> dict[str, Drawn]:
 
 def _live(world: World, draw: Random) -> None:
     edits = Edits(draw)
-    specs = edits.chain()
+    specs = edits.specs()
     world.log.append(f"declared: {specs}")
     world.declare(specs)
     (world.carry if draw.randrange(4) == 0 else world.converge)(specs)

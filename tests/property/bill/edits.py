@@ -45,9 +45,12 @@ class Edits:
         """Return a spec that goes on from another."""
         return self._spec(name, ENDPOINTS if name == "sum-up" else TEXT_ENDPOINTS, (), up)
 
-    def chain(self) -> list[Drawn]:
-        """Return one spec, or up to three of which each goes on from the one before."""
+    def specs(self) -> list[Drawn]:
+        """Return one spec, two that begin with the same requests, or up to three that go on from one another."""
         first = self.first()
+        if self._chance(5):
+            files = tuple((path.replace(first.name, "twin"), parts) for path, parts in first.files)
+            return [first, replace(first, name="twin", files=files, exclude=())]
         if first.endpoint not in TEXT_ENDPOINTS or self._chance(3):
             return [first]
         second = self.next("judge", first)
