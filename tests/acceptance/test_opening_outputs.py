@@ -66,7 +66,7 @@ def test_without_its_library_parquet_is_refused_before_anything_is_sent(tmp_path
     project.write("without/pyarrow.py", "raise ImportError('not here')\n")
     environment = project.environment()
     project.environ["PYTHONPATH"] = f"{project.root / 'without'}{os.pathsep}{environment['PYTHONPATH']}"
-    ran = project.run("apply", "--provider", "emulator", "--yes", "--wait")
+    ran = project.run_anew("apply", "--provider", "emulator", "--yes", "--wait")
     assert ran.code == 3
     assert "pip install 'batchspec[parquet]'" in ran.err
     assert not (project.root / "results").exists()
