@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from batchspec.cli.options import JSON, about_specs, shared
+from batchspec.cli.pricing import load_prices
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
 
@@ -156,7 +158,8 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str | N
         refreshes=False,
     ) as world:
         wanted = None if form is None else OutputFormat(form)
-        return results_to(out, wanted, specs, world, run.console, failed_only=failed)
+        priced = replace(world, prices=load_prices(None))
+        return results_to(out, wanted, specs, priced, run.console, failed_only=failed)
 
 
 @click.command()

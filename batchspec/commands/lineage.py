@@ -87,6 +87,7 @@ def lineage_of(
         counts=counts,
         ends=ends,
         pins=spec.pins,
+        prices=world.prices,
     )
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 from batchspec.core.json_text import encode_pretty
+from batchspec.core.pricing import PriceTable, total
 from batchspec.core.records import OutputFormat
 from batchspec.core.usage import Used, used_by
 
@@ -69,6 +71,7 @@ class Lineage:
     output_sha256: str
     counts: Mapping[str, int]
     pins: Mapping[str, str] = field(default_factory=dict)
+    prices: PriceTable | None = None
     ends: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -93,6 +96,7 @@ def combined(digests: Mapping[str, str]) -> str:
 
 def manifest(lineage: Lineage) -> bytes:
     """Return the manifest's text."""
+    costs = {sent: _cost(lineage, sent, answers.used) for sent, answers in lineage.answers.items()}
     used = Used()
     for answers in lineage.answers.values():
         used = used.plus(answers.used)
@@ -113,7 +117,7 @@ def manifest(lineage: Lineage) -> bytes:
                 "asked": lineage.pins.get(sent, sent),
                 "pinned": sent if sent in lineage.pins else None,
                 "answered": sorted(answers.named),
-                **_used(answers.used),
+                **_used(answers.used, costs[sent]),
             }
             for sent, answers in lineage.answers.items()
         ],
@@ -125,7 +129,7 @@ def manifest(lineage: Lineage) -> bytes:
             "statuses": dict(sorted(lineage.counts.items())),
             "finish_reasons": dict(sorted(lineage.ends.items())),
         },
-        **_used(used),
+        **_used(used, total(costs.values())),
     }
     return (encode_pretty(document) + "\n").encode("utf-8", "replace")
 
@@ -135,7 +139,13 @@ def _files(digests: Mapping[str, str]) -> dict[str, object]:
     return {"sha256": combined(digests), "count": len(digests), "files": listed}
 
 
-def _used(used: Used) -> dict[str, object]:
-    """Return tokens as counted by the provider. What they cost is not known here."""
+def _cost(lineage: Lineage, model: str, used: Used) -> Decimal | None:
+    if not used.answers:
+        return Decimal(0)
+    return None if lineage.prices is None else lineage.prices.cost(model, used)
+
+
+def _used(used: Used, cost: Decimal | None) -> dict[str, object]:
+    """Return tokens as counted by the provider, and what they cost by the prices at hand."""
     tokens = {"input": used.input_tokens, "output": used.output_tokens}
-    return {"answers": used.answers, "tokens": tokens, "cost_usd": None}
+    return {"answers": used.answers, "tokens": tokens, "cost_usd": None if cost is None else float(cost)}

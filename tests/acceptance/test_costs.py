@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from decimal import Decimal
 from pathlib import Path
@@ -187,3 +188,15 @@ def test_pages_and_sound_are_told_by_their_answers(tmp_path: Path) -> None:
     for each in used:
         assert each["cost_usd"] > 0
         assert each["pages" if "ocr" in each["model"] else "audio_seconds"] > 0
+
+
+def test_a_manifest_tells_what_its_answers_have_cost_as_status_does(tmp_path: Path) -> None:
+    project = make_project(tmp_path, rows=3, BATCHSPEC_PROVIDER="emulator")
+    assert project.run("apply", "--yes", "--wait").code == 0
+    told = json.loads((project.root / "results/demo.manifest.json").read_text(encoding="utf-8"))
+    (spent,) = project.run("status", "--json").document["used"]
+    assert told["cost_usd"] == told["models"][0]["cost_usd"] == pytest.approx(spent["cost_usd"])
+    assert told["cost_usd"] > 0
+    before = (project.root / "results/demo.manifest.json").read_bytes()
+    assert project.run("results").code == 0
+    assert (project.root / "results/demo.manifest.json").read_bytes() == before

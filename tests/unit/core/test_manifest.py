@@ -74,7 +74,7 @@ def test_a_manifest_says_what_an_output_was_made_of() -> None:
             "answered": [],
             "answers": 0,
             "tokens": {"input": 0, "output": 0},
-            "cost_usd": None,
+            "cost_usd": 0.0,
         },
     ]
     assert document["tokens"] == {"input": 6, "output": 4}
