@@ -63,9 +63,6 @@ in `prompt`, `body`, `custom_id` and `output.columns`; `{file: path}` stands for
 and checks a spec whose first line names it:"""
 
 
-_PLANNED_FOREWORD = "These are known and refused until they are there; the message says so."
-
-
 def pages() -> dict[Path, str]:
     """Return the generated pages by their paths."""
     reference = DOCS / "reference"
@@ -240,10 +237,6 @@ class SpecPage:
         ]
         for name, key in schema["properties"].items():
             lines += ["", f"## {name}", "", *self._key(name, key)]
-        planned = list(self._planned_in(schema, "at the top"))
-        if planned:
-            lines += ["", "## Planned keys", "", _PLANNED_FOREWORD, ""]
-            lines += [f"- {where}: {names}" for where, names in planned]
         return "\n".join(lines) + "\n"
 
     def _required(self) -> str:
@@ -321,15 +314,6 @@ class SpecPage:
         elif least is not None:
             words.append(f"At least {least:,}.")
         return " ".join(words)
-
-    def _planned_in(self, key: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-        if "x-batchspec-planned" in key:
-            yield path, ", ".join(f"`{name}`" for name in key["x-batchspec-planned"])
-        for name, inner in key.get("properties", {}).items():
-            yield from self._planned_in(inner, f"in `{name}`")
-        for group in _APPLICATORS:
-            for choice in key.get(group, ()):
-                yield from self._planned_in(choice, path)
 
 
 def _yaml(key: str, value: object) -> str:

@@ -176,22 +176,6 @@ def test_an_option_is_in_a_test(option: str) -> None:
     assert re.search(rf"{option}(?![\w-])", all_tests()), f"test what `{option}` does"
 
 
-def test_no_key_is_put_off() -> None:
-    schemas = [path.read_text(encoding="utf-8") for path in (ROOT / "schemas").glob("*.json")]
-    planned = [name for text in schemas for name in _planned(json.loads(text))]
-    assert set(planned) <= STILL_MISSING
-
-
-def _planned(node: object) -> Iterator[str]:
-    if isinstance(node, dict):
-        yield from node.get("x-batchspec-planned", ())
-        for inner in node.values():
-            yield from _planned(inner)
-    elif isinstance(node, list):
-        for inner in node:
-            yield from _planned(inner)
-
-
 def test_no_two_examples_are_one_project() -> None:
     files = sorted((ROOT / "examples").glob("*/batchspec.toml"))
     ids = [re.findall(r'^id = "(.+)"$', path.read_text(encoding="utf-8"), re.MULTILINE) for path in files]

@@ -1,4 +1,4 @@
-"""Keys of a mapping that a schema does not let stand, or misses: unknown, misspelt, planned, missing, badly named."""
+"""Keys of a mapping that a schema does not let stand, or misses: unknown, misspelt, missing, badly named."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from itertools import islice
 from batchspec.core.diagnostics import did_you_mean, nearest
 from batchspec.core.schema.problems import ProblemKind, SchemaProblem, place_name, shown
 from batchspec.core.schema.validators import Fault, compiled
-
-PLANNED = "x-batchspec-planned"
-"""Keys that the language knows and this version does not."""
 
 EXPECTED = "x-batchspec-expected"
 """Keys one of which something else than the schema asks for; a misspelt one is then probably meant."""
@@ -23,12 +20,8 @@ def unknown_keys(fault: Fault, others: Collection[str] = ()) -> Iterator[SchemaP
 
     `others` are the keys of alternative shapes, which may be meant as well.
     """
-    planned = _names(fault.schema.get(PLANNED))
     for position, key in enumerate(_refused(fault)):
-        if key in planned:
-            message = f"`{key}` is not supported by this version yet"
-            yield _about_key(fault, key, ProblemKind.NOT_YET, message, hint="remove it for now")
-        elif key in others:
+        if key in others:
             beside = " and ".join(f"`{name}`" for name in fault.mapping if name in allowed_keys(fault))
             message = f"`{key}` cannot stand beside {beside or 'the other keys'}"
             yield _about_key(fault, key, ProblemKind.NOT_ALLOWED_KEY, message, hint="keep one of them")

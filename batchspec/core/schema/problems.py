@@ -35,7 +35,6 @@ class ProblemKind(StrEnum):
 
     UNKNOWN_KEY = "unknown-key"
     MISSING_KEY = "missing-key"
-    NOT_YET = "not-yet"
     NOT_ALLOWED_KEY = "not-allowed-key"
     WRONG_TYPE = "wrong-type"
     NOT_ALLOWED_VALUE = "not-allowed-value"

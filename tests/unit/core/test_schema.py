@@ -23,7 +23,6 @@ PERSON: Schema = {
     "required": ["name", "age"],
     "additionalProperties": False,
     "patternProperties": {"^x-": {}},
-    "x-batchspec-planned": ["nickname"],
     "properties": {
         "name": {"type": "string", "description": "What they are called.", "examples": ["Ann"]},
         "age": {"type": "integer", "minimum": 0},
@@ -80,14 +79,6 @@ def test_a_key_that_something_else_asks_for_may_be_the_one_that_is_missing() -> 
     missing = "only keys of the schema are allowed, and `model` is missing"
     assert only(schema, {"modle": 1}).detail == missing
     assert only(schema, {"modle": 1, "models": 2}).detail == "only keys of the schema are allowed"
-
-
-def test_a_planned_key_is_not_taken_for_a_misspelling() -> None:
-    assert told(PERSON, {"name": "Ann", "age": 3, "nickname": "A"}) == (
-        "not-yet",
-        "`nickname` is not supported by this version yet",
-        "remove it for now",
-    )
 
 
 @pytest.mark.parametrize(
