@@ -12,6 +12,7 @@ from batchspec.commands.findings import Findings
 from batchspec.commands.judging import Answers
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.pipeline import rows_of
+from batchspec.core.canonical import BODY_DIGEST_BYTES
 from batchspec.core.diagnostics import Diagnostic, Location, Severity
 from batchspec.core.forms import Form
 from batchspec.core.json_text import encode
@@ -40,18 +41,20 @@ class DesiredChunk:
 
 
 class RowsDigest:
-    """What an output is made of beside the answers: the rows as they are, in their order, and what each asks for."""
+    """What an output is made of beside the answers: the rows as they are, in their order, and what each asks for.
+
+    The same rows must come in the same chunks.
+    """
 
     def __init__(self) -> None:
-        self._state = hashlib.blake2b(digest_size=16)
+        self._state = hashlib.sha256()
 
-    def add(self, rows: Iterable[RenderedRow], absences: Sequence[Absence] = ()) -> None:
+    def add(self, rows: Sequence[RenderedRow], absences: Sequence[Absence] = ()) -> None:
         """Go on with these rows, and with those of their chunk that make no request."""
-        for absence in absences:
-            self._state.update(encode(list(absence)) + b"\n")
-        for row in rows:
-            # A row in several forms comes once for each, in their order; which they are is not of the rows.
-            self._state.update(b"%s\0%s\0%s\n" % (encode(row.custom_id), encode(row.row.values), row.digest))
+        # A row in several forms comes once for each, in their order; which they are is not of the rows.
+        told = [*map(list, absences), *[(row.custom_id, row.row.values) for row in rows]]
+        self._state.update(b"%d\n%s\n" % (len(absences), encode(told)))
+        self._state.update(b"".join([row.digest for row in rows]))
 
     def told(self) -> str:
         """Return the digest of all rows so far in hexadecimal."""
@@ -128,16 +131,17 @@ def _foresee_ids(
 ) -> None:
     """Find custom_ids that will be given twice once the answers are there, before anything is paid for those."""
     first = loaded.renderer.forms[0]
-    listed = [(row.custom_id, row.digest, row.row.place) for row in rows if row.form is first]
+    listed = [(row.custom_id, row.digest, row.row.path, row.row.line) for row in rows if row.form is first]
     for row in absent:
         custom_id = loaded.renderer.custom_id_of(row)
         if custom_id is not None and row.absent is not None:
             # Several answers to a row, and an id that none of them has a part in.
             times = min(row.absent.rows, 2)
-            listed += [(custom_id, BodyDigest(b""), row.place)] * times
+            listed += [(custom_id, BodyDigest(bytes(BODY_DIGEST_BYTES)), row.path, row.line)] * times
     known = {(row.custom_id, row.row.place) for row in rows}
     for at, place in scratch.add_ids(f"{loaded.spec.name} foreseen", listed).items():
-        custom_id, _, own = listed[at]
+        custom_id, _, path, line = listed[at]
+        own = f"{path}:{line}"
         # Of two rows that are both there it is told anyway.
         if (custom_id, own) not in known:
             findings(_repeated(custom_id, own, place))
@@ -180,12 +184,12 @@ def _add_ids(
 ) -> None:
     """Remember the custom_ids of rows in one form; a custom_id is unique among them."""
     if loaded.renderer.names_its_ids:
-        listed = [(row.custom_id, row.digest, row.row.place) for _, row in rows]
+        listed = [(row.custom_id, row.digest, row.row.path, row.row.line) for _, row in rows]
         for at, place in scratch.add_ids(_ids_of(loaded, form), listed).items():
             findings(_repeated_id(rows[at][1], place))
         return
     # An id that follows from the body repeats with it, and means the same request.
-    fresh = [(row.custom_id, row.digest, "") for index, row in rows if index not in repeated]
+    fresh = [(row.custom_id, row.digest, "", 0) for index, row in rows if index not in repeated]
     scratch.add_ids(_ids_of(loaded, form), fresh)
 
 

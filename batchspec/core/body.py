@@ -27,28 +27,34 @@ class Leaf(NamedTuple):
 class CompiledBody:
     """`fragments` and `leaves` interleave: fragment, leaf, fragment, …, fragment."""
 
-    __slots__ = ("fragments", "leaves")
+    __slots__ = ("_pieces", "_renderers", "fragments", "leaves")
 
     def __init__(self, fragments: Sequence[bytes], leaves: Sequence[Leaf]) -> None:
         self.fragments = tuple(fragments)
         self.leaves = tuple(leaves)
+        self._renderers = [leaf.template.render for leaf in self.leaves]
+        self._pieces = [self.fragments[0]]
+        for fragment in self.fragments[1:]:
+            self._pieces += (b"", fragment)
 
     def values(self, names: dict[str, object]) -> list[object]:
         """Return the leaves' values for the row in `names`, in the order of `leaves`. Raises TemplateError."""
-        return [leaf.template.render(names) for leaf in self.leaves]
+        return [render(names) for render in self._renderers]
 
     def encode(self, values: Sequence[object]) -> bytes:
         """Return the canonical body with these values in its leaves. Raises CanonicalError."""
-        pieces = [self.fragments[0]]
-        for leaf, value, fragment in zip(self.leaves, values, self.fragments[1:], strict=True):
+        pieces = self._pieces.copy()
+        place = 1
+        for value in values:
             if type(value) is str:
                 try:
-                    pieces.append(encode_string(value))
+                    pieces[place] = encode_string(value)
                 except ValueError:
-                    raise CanonicalError("text with a lone surrogate is not Unicode", leaf.pointer) from None
+                    pointer = self.leaves[place // 2].pointer
+                    raise CanonicalError("text with a lone surrogate is not Unicode", pointer) from None
             else:
-                pieces.append(canonical(value, leaf.pointer))
-            pieces.append(fragment)
+                pieces[place] = canonical(value, self.leaves[place // 2].pointer)
+            place += 2
         return b"".join(pieces)
 
 

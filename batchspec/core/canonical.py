@@ -19,6 +19,9 @@ TAG = b"batchspec/1"
 REQUEST_DIGEST_BYTES = 16
 """The length of a request's identity."""
 
+BODY_DIGEST_BYTES = 32
+"""The length of a body's digest."""
+
 Pointer = tuple[str | int, ...]
 
 _ANY_INDEX = -1

@@ -29,20 +29,23 @@ class BodyChecker:
         self._free: dict[Pointer, bool] = {}
         self._known: dict[bytes, tuple[SchemaProblem, ...]] = {}
         self._all_text = all(self._is_free(leaf.pointer) for leaf in body.leaves)
+        self._text_types = (str,) * len(body.leaves)
         self._text_shape: tuple[SchemaProblem, ...] | None = None
         self._explained = 0
 
     def check(self, values: Sequence[object]) -> tuple[SchemaProblem, ...]:
         """Return what is wrong with the body that has these values in its leaves; usually nothing."""
         problems = self._verdict(values)
-        if all(problem.kind is ProblemKind.UNKNOWN_KEY for problem in problems) or self._explained >= _EXPLAINED_ROWS:
+        if not problems or self._explained >= _EXPLAINED_ROWS:
+            return problems
+        if all(problem.kind is ProblemKind.UNKNOWN_KEY for problem in problems):
             return problems
         # The shape's words may quote the placeholder.
         self._explained += 1
         return tuple(self._checker.check(parse(self._body.encode(values))))
 
     def _verdict(self, values: Sequence[object]) -> tuple[SchemaProblem, ...]:
-        if self._all_text and all(type(value) is str for value in values):
+        if self._all_text and tuple(map(type, values)) == self._text_types:
             if self._text_shape is None:
                 self._text_shape = self._judge(self._shape(values))
             return self._text_shape

@@ -31,7 +31,7 @@ class Action(StrEnum):
     @property
     def sends(self) -> bool:
         """Whether it costs money."""
-        return self in {Action.SUBMIT, Action.RETRY}
+        return self is Action.SUBMIT or self is Action.RETRY
 
 
 def decide(recorded: Recorded | None, max_attempts: int) -> Action:

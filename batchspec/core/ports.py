@@ -179,8 +179,8 @@ class Spool(Protocol):
 class Scratch(Protocol):
     """What one plan must remember of every row, without holding it in memory."""
 
-    def add_ids(self, spec: str, rows: Sequence[tuple[str, BodyDigest, str]]) -> dict[int, str]:
-        """Remember rows as (custom_id, body, place); return, for each index whose id was taken, by which place."""
+    def add_ids(self, spec: str, rows: Sequence[tuple[str, BodyDigest, str, int]]) -> dict[int, str]:
+        """Remember rows as (custom_id, body, path, line); return, where an id was taken, `path:line` by its index."""
         ...
 
     def add_bodies(self, spec: str, bodies: Sequence[BodyDigest]) -> set[int]:

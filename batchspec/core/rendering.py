@@ -38,6 +38,10 @@ class RenderedRow(NamedTuple):
     form: Form
 
 
+# Skips the function that a NamedTuple has for its keywords, which a million rows would feel.
+_new_row = tuple.__new__
+
+
 class _RowRefused(Exception):  # noqa: N818 - control flow inside this module
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -163,7 +167,7 @@ class SpecRenderer:
         except CanonicalError as error:
             found = self.spec.finding(error.pointer, "not-json", str(error))
             raise _RowRefused([replace(found, row=row.place)]) from None
-        return RenderedRow(row, custom_id, body, digest, form.form)
+        return _new_row(RenderedRow, (row, custom_id, body, digest, form.form))
 
     def _refuse(self, problems: Iterable[SchemaProblem], row: InputRow, sink: DiagnosticSink) -> None:
         """Report a body that does not fit. A key that the schema does not know is worth a warning, once."""

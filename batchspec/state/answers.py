@@ -28,11 +28,18 @@ class Answers(Tables):
         """Return what is known of these requests; those that are not known are left out."""
         unsettled = {row[0] for row in self._rows(f"SELECT id FROM claim WHERE phase IN {OPEN}")}
         found: dict[RequestDigest, Recorded] = {}
+        # Requests are many and what is known of them is of a few kinds: each is made once.
+        kinds: dict[tuple[object, ...], Recorded] = {}
         for chunk in chunks(digests, CHUNK):
             sql = f"SELECT digest, status, attempts, claim_id FROM request WHERE digest IN ({marks(chunk)})"
-            for digest, status, attempts, claim_id in self._rows(sql, chunk):
-                sending = status == RequestStatus.CLAIMED and claim_id in unsettled
-                found[RequestDigest(digest)] = Recorded(RequestStatus(status), attempts, sending)
+            for digest, *known in self._rows(sql, chunk):
+                kind = tuple(known)
+                recorded = kinds.get(kind)
+                if recorded is None:
+                    status, attempts, claim_id = known
+                    sending = status == RequestStatus.CLAIMED and claim_id in unsettled
+                    recorded = kinds[kind] = Recorded(RequestStatus(status), attempts, sending)
+                found[digest] = recorded
         return found
 
     def results(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, RecordedResult]:

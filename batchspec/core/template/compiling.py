@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import islice
 from typing import Any, Self
@@ -14,7 +14,8 @@ from jinja2.runtime import Undefined
 from batchspec.core.diagnostics import did_you_mean
 from batchspec.core.errors import FileProblemError
 from batchspec.core.origin import FileOrigin, Origin, TemplateText
-from batchspec.core.template.bounds import MAX_STEPS, Budget, TooMuchError, bound_text, joined
+from batchspec.core.template.bounds import MAX_STEPS, MAX_TEXT, Budget, TooMuchError, bound_text, joined
+from batchspec.core.template.columns_read import Column, column_of, row_text_parts
 from batchspec.core.template.faults import FileMissing, TemplateError, syntax_error, translate
 from batchspec.core.template.file_filters import ReadBytes, Upload, file_filters
 from batchspec.core.template.sandbox import RowEnvironment, printable
@@ -108,6 +109,37 @@ class ColumnValue(Compiled):
             return super().render(names)
 
 
+class RowText(Compiled):
+    """Text around columns of the row and nothing else, as most prompts are: joined, without running a template."""
+
+    def __init__(self, compiled: Compiled, parts: Sequence[str | Column]) -> None:
+        super().__init__(
+            compiled._template,
+            compiled.origin,
+            native=False,
+            reads=compiled.reads,
+            fresh=False,
+            budget=compiled._budget,
+            included=compiled._included,
+        )
+        self._texts = ["" if isinstance(part, Column) else part for part in parts]
+        self._columns = [(place, part.name) for place, part in enumerate(parts) if isinstance(part, Column)]
+
+    def render(self, names: dict[str, object]) -> object:
+        """Return the text; a column that is missing, no text, or too long is left to the template."""
+        row: Any = names["row"]
+        pieces = self._texts.copy()
+        try:
+            for place, column in self._columns:
+                pieces[place] = row[column]
+            # What is no text has no length, or cannot be joined.
+            if sum(map(len, pieces)) <= MAX_TEXT:
+                return "".join(pieces)
+        except (KeyError, TypeError, jinja2.UndefinedError):
+            pass
+        return super().render(names)
+
+
 def _kept(value: Any) -> object:
     """Return a lone expression's value, if it is one that JSON knows."""
     if isinstance(value, Undefined):
@@ -178,7 +210,8 @@ class TemplateCompiler:
                 tree.set_environment(environment)
             # Found out before compiling, which changes the tree.
             fresh = any(True for _ in tree.find_all((nodes.Extends, nodes.Block, nodes.Import, nodes.FromImport)))
-            column = _column_of(expression)
+            column = None if expression is None else column_of(expression)
+            parts = row_text_parts(tree)
             code: Any = environment.compile(tree)
             template = environment.template_class.from_code(environment, code, environment.make_globals(None))
         except Exception as error:  # noqa: BLE001 - constant expressions are evaluated here and can raise anything
@@ -192,7 +225,9 @@ class TemplateCompiler:
             budget=environment.budget,
             included=self._included,
         )
-        return compiled if column is None else ColumnValue(compiled, column)
+        if column is not None:
+            return ColumnValue(compiled, column.name)
+        return compiled if parts is None else RowText(compiled, parts)
 
     def _load(self, path: str) -> tuple[str, str, Callable[[], bool]]:
         try:
@@ -285,17 +320,3 @@ def _lone_expression(tree: nodes.Template, text: str) -> nodes.Expr | None:
         return None
     node = output.nodes[0]
     return None if isinstance(node, nodes.TemplateData) else node
-
-
-def _column_of(expression: nodes.Expr | None) -> str | None:
-    if isinstance(expression, nodes.Getattr) and isinstance(expression.node, nodes.Name):
-        return expression.attr if expression.node.name == "row" else None
-    if (
-        isinstance(expression, nodes.Getitem)
-        and isinstance(expression.node, nodes.Name)
-        and expression.node.name == "row"
-        and isinstance(expression.arg, nodes.Const)
-        and isinstance(expression.arg.value, str)
-    ):
-        return expression.arg.value
-    return None
