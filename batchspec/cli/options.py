@@ -35,6 +35,7 @@ class Options:
     environment: str | None = None
     select: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    jobs: int | None = None
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]
@@ -110,6 +111,14 @@ def shared(command: _Command) -> _Command:
             envvar="BATCHSPEC_ENV",
             metavar="NAME",
             help="The environment of the specs that declare it under `environments`.",
+        ),
+        click.option(
+            "--jobs",
+            "-j",
+            type=click.IntRange(min=1),
+            envvar="BATCHSPEC_JOBS",
+            metavar="N",
+            help="How many processes render rows. Default: one, and one for each core where there is much to render.",
         ),
         click.option("--quiet", "-q", is_flag=True, default=None, help="Results and errors only."),
         click.option(

@@ -35,6 +35,7 @@ from batchspec.project.packaged import packaged_schema
 from batchspec.project.root import find_root
 from batchspec.project.settings import Settings, load_settings
 from batchspec.project.specs import find_specs
+from batchspec.workers import Workers
 
 if TYPE_CHECKING:
     from batchspec.mistral.client import MistralProvider
@@ -55,6 +56,7 @@ class Project:
     given: tuple[Given, ...] = ()
     remote_inputs: tuple[str, ...] = ()
     environment: str | None = None
+    workers: Workers | None = None
 
     @property
     def home(self) -> Path:
@@ -90,7 +92,13 @@ def open_project(paths: Sequence[Path], options: Options, environ: Mapping[str, 
         environment=options.environment,
         given=given_variables(environ, options.variable_files, options.variables),
         remote_inputs=tuple(environ.get("BATCHSPEC_REMOTE_INPUTS", "").split()),
+        workers=Workers(jobs=options.jobs, root=root, environ=_without_keys(environ)),
     )
+
+
+def _without_keys(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return an environment for processes that only render: they talk to nobody."""
+    return {name: value for name, value in environ.items() if not name.upper().startswith("MISTRAL")}
 
 
 def open_settings(options: Options) -> Project:
@@ -149,6 +157,7 @@ def loader(project: Project) -> SpecLoader:
         all_paths=lambda: find_specs(project.root, project.root, []),
         lock=project.lock,
         environment=project.environment,
+        workers=project.workers,
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from batchspec.commands.findings import Findings
@@ -15,13 +15,12 @@ from batchspec.commands.pipeline import rows_of
 from batchspec.core.canonical import BODY_DIGEST_BYTES
 from batchspec.core.diagnostics import Diagnostic, Location, Severity
 from batchspec.core.forms import Form
-from batchspec.core.json_text import encode
 from batchspec.core.ledger import DeclaredRow
 from batchspec.core.model import Absence, BodyDigest, InputRow
 from batchspec.core.ports import Progress, Scratch
 from batchspec.core.rendering import RenderedRow
+from batchspec.core.shares import CHUNK, Parcel, chunks_of, rows_a_chunk, told_by, unpacked
 
-CHUNK = 2_000
 _K = TypeVar("_K")
 
 Stop = Callable[[], None]
@@ -37,24 +36,19 @@ class DesiredChunk:
 
     rows: list[RenderedRow]
     repeated: set[int]
+    told: Callable[[], bytes]
     absences: Sequence[Absence] = ()
 
 
 class RowsDigest:
-    """What an output is made of beside the answers: the rows as they are, in their order, and what each asks for.
-
-    The same rows must come in the same chunks.
-    """
+    """What an output is made of beside the answers, digested chunk by chunk: see `told_by`."""
 
     def __init__(self) -> None:
         self._state = hashlib.sha256()
 
-    def add(self, rows: Sequence[RenderedRow], absences: Sequence[Absence] = ()) -> None:
-        """Go on with these rows, and with those of their chunk that make no request."""
-        # A row in several forms comes once for each, in their order; which they are is not of the rows.
-        told = [*map(list, absences), *[(row.custom_id, row.row.values) for row in rows]]
-        self._state.update(b"%d\n%s\n" % (len(absences), encode(told)))
-        self._state.update(b"".join([row.digest for row in rows]))
+    def add(self, told: bytes) -> None:
+        """Go on with what a chunk tells."""
+        self._state.update(told)
 
     def told(self) -> str:
         """Return the digest of all rows so far in hexadecimal."""
@@ -62,44 +56,84 @@ class RowsDigest:
 
 
 class RenderedChunk(NamedTuple):
-    """Consecutive requests of a spec, rendered; `absent` rows make none, each with the place before which it stands."""
+    """Consecutive requests of a spec, rendered; `absent` rows make none, each with the place before which it stands.
+
+    `parcel` is set where another process has rendered them.
+    """
 
     rows: list[RenderedRow]
-    absent: list[tuple[int, InputRow]]
+    absent: Sequence[tuple[int, InputRow]] = ()
+    parcel: Parcel | None = None
+
+    @property
+    def absences(self) -> list[Absence]:
+        """What is missing of the rows that make no request."""
+        return [row.absent for _, row in self.absent if row.absent is not None]
+
+    def told(self) -> bytes:
+        """Return what an output is made of beside the answers, as far as this chunk goes, digested."""
+        return told_by(self.rows, self.absences) if self.parcel is None else self.parcel.told
 
 
 def rendered_chunks(
-    loaded: LoadedSpec, answers: Answers | None, findings: Findings, progress: Progress, stop: Stop
+    loaded: LoadedSpec,
+    answers: Answers | None,
+    findings: Findings,
+    progress: Progress,
+    stop: Stop,
+    *,
+    with_values: bool = True,
 ) -> Iterator[RenderedChunk]:
     """Yield a spec's rows, rendered, in chunks; what cannot be rendered goes to `findings`.
 
-    `answers` are what a spec that goes on from another one is joined to.
+    `answers` are what a spec that goes on from another one is joined to. Where nobody needs the rows `with_values`,
+    other processes may render them, and then they have none.
     """
     first = loaded.renderer.forms[0]
-    for chunk in _chunks(loaded, answers, findings):
-        stop()
-        yield chunk
-        progress.advance(sum(row.form is first for row in chunk.rows))
-
-
-def _chunks(loaded: LoadedSpec, answers: Answers | None, findings: Findings) -> Iterator[RenderedChunk]:
-    source = rows_of(loaded, answers, findings)
-    if loaded.upstream is None:
-        stream = loaded.renderer.render(source, findings)
-        while rows := list(islice(stream, CHUNK)):
-            yield RenderedChunk(rows, [])
-        return
-    chunk = RenderedChunk([], [])
-    for row in source:
-        if row.absent is None:
-            chunk.rows.extend(loaded.renderer.render((row,), findings))
-        else:
-            chunk.absent.append((len(chunk.rows), row))
-        if len(chunk.rows) + len(chunk.absent) >= CHUNK:
+    processes = 1 if with_values else loaded.processes()
+    if processes > 1:
+        chunks = _received(loaded, processes, findings)
+    elif loaded.upstream is None:
+        chunks = _rendered(loaded, findings)
+    else:
+        chunks = _joined(loaded, answers, findings)
+    with closing(chunks):
+        for chunk in chunks:
+            stop()
             yield chunk
-            chunk = RenderedChunk([], [])
-    if chunk.rows or chunk.absent:
-        yield chunk
+            progress.advance(sum([row.form is first for row in chunk.rows]))
+
+
+def _rendered(loaded: LoadedSpec, findings: Findings) -> Generator[RenderedChunk, None, None]:
+    renderer = loaded.renderer
+    for rows in chunks_of(rows_of(loaded, None, findings), rows_a_chunk(renderer)):
+        yield RenderedChunk(list(renderer.render(rows, findings)))
+
+
+def _received(loaded: LoadedSpec, processes: int, findings: Findings) -> Generator[RenderedChunk, None, None]:
+    warned: set[Diagnostic] = set()
+    with closing(loaded.parcels(processes)) as parcels:
+        for parcel in parcels:
+            for found in parcel.findings:
+                # Each process warns of the same thing once.
+                if found.severity is Severity.ERROR or found not in warned:
+                    findings(found)
+                    warned.add(found)
+            yield RenderedChunk(unpacked(parcel, loaded.renderer), parcel=parcel)
+
+
+def _joined(loaded: LoadedSpec, answers: Answers | None, findings: Findings) -> Generator[RenderedChunk, None, None]:
+    rows: list[RenderedRow] = []
+    absent: list[tuple[int, InputRow]] = []
+    for row in rows_of(loaded, answers, findings):
+        if row.absent is None:
+            rows.extend(loaded.renderer.render((row,), findings))
+        else:
+            absent.append((len(rows), row))
+        if len(rows) + len(absent) >= CHUNK:
+            yield RenderedChunk(rows, absent)
+            rows, absent = [], []
+    yield RenderedChunk(rows, absent)
 
 
 def desired_chunks(
@@ -109,9 +143,15 @@ def desired_chunks(
     findings: Findings,
     progress: Progress,
     stop: Stop,
+    *,
+    with_values: bool = True,
 ) -> Iterator[DesiredChunk]:
-    """Yield what a spec declares, each chunk knowing its repeats; a custom_id given twice goes to `findings`."""
-    for rows, absent in rendered_chunks(loaded, answers, findings, progress, stop):
+    """Yield what a spec declares, each chunk knowing its repeats; a custom_id given twice goes to `findings`.
+
+    Without `with_values` the rows may have a place and no values.
+    """
+    for chunk in rendered_chunks(loaded, answers, findings, progress, stop, with_values=with_values):
+        rows = chunk.rows
         repeated: set[int] = set()
         for sample, indices in _grouped(loaded, rows, lambda form: form.sample):
             # The same body is another request in another replicate, and the same one in another combination.
@@ -121,9 +161,8 @@ def desired_chunks(
         for form, indices in _grouped(loaded, rows, lambda form: form):
             _add_ids(loaded, form, [(index, rows[index]) for index in indices], repeated, scratch, findings)
         if loaded.upstream is not None and loaded.renderer.names_its_ids:
-            _foresee_ids(loaded, rows, [row for _, row in absent], scratch, findings)
-        absences = [row.absent for _, row in absent if row.absent is not None]
-        yield DesiredChunk(rows=rows, repeated=repeated, absences=absences)
+            _foresee_ids(loaded, rows, [row for _, row in chunk.absent], scratch, findings)
+        yield DesiredChunk(rows=rows, repeated=repeated, told=chunk.told, absences=chunk.absences)
 
 
 def _foresee_ids(

@@ -8,8 +8,8 @@ from contextlib import suppress
 
 from batchspec import __version__
 from batchspec.commands.loaded import LoadedSpec
-from batchspec.commands.sources import sha256_of
 from batchspec.commands.world import World
+from batchspec.core.contents import sha256_of
 from batchspec.core.errors import FileProblemError
 from batchspec.core.ledger import RecordedResult
 from batchspec.core.manifest import Answers, Commit, Lineage, is_manifest, manifest, manifest_path

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from batchspec.commands.sources import RememberedFiles
 from batchspec.core.answer_checks import AnswerCheck
 from batchspec.core.columns import Columns
+from batchspec.core.model import InputFiles
 from batchspec.core.ports import RowSource
 from batchspec.core.rendering import SpecRenderer
+from batchspec.core.shares import Parcel, Recipe, RowWorkers
 from batchspec.core.spec import Spec
 
 
@@ -20,7 +22,8 @@ class LoadedSpec:
     `sources` are the files that it was read from: itself, and what it includes; `inputs` those that rows are read from.
     Of the sources, it is `written_in` itself and what it extends, and `included` are those that its templates include.
     Of a spec that goes on from another one, `upstream` is that one, and `rows` has none: they are joined to its
-    answers, and `shape` then says which of them count. `check` is what answers are held to, if to anything.
+    answers, and `shape` then says which of them count. `check` is what answers are held to, if to anything. `workers`
+    may render it by its `recipe` in several processes.
     """
 
     spec: Spec
@@ -33,4 +36,19 @@ class LoadedSpec:
     written_in: frozenset[str]
     included: RememberedFiles
     inputs: RememberedFiles
+    recipe: Recipe
     upstream: LoadedSpec | None = None
+    workers: RowWorkers | None = None
+
+    def processes(self) -> int:
+        """Return how many processes to render this spec in."""
+        inputs = self.spec.inputs
+        reads_files = isinstance(inputs, InputFiles) and not inputs.remote
+        if self.workers is None or not reads_files or self.upstream is not None or self.renderer.opens_files:
+            return 1
+        return self.workers.count([*self.inputs.opened])
+
+    def parcels(self, processes: int) -> Generator[Parcel, None, None]:
+        """Yield the chunks of this spec, rendered by other processes."""
+        assert self.workers is not None
+        return self.workers.render(self.recipe, [*self.inputs.opened], processes)

@@ -12,6 +12,7 @@ from batchspec.commands.selecting import refuse_unknown_environment
 from batchspec.commands.sources import RememberedFiles
 from batchspec.core.answer_checks import AnswerCheck
 from batchspec.core.columns import Columns
+from batchspec.core.contents import PinnedFiles
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_errors
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
@@ -23,6 +24,7 @@ from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.rendering import SpecRenderer
 from batchspec.core.row_shape import shaped
 from batchspec.core.schema import SchemaChecker, document_diagnostics
+from batchspec.core.shares import Recipe, RowWorkers
 from batchspec.core.source import SourceDocument, load_source
 from batchspec.core.spec import Spec, build_spec
 from batchspec.core.variables import Given, GivenError, settled, undeclared
@@ -36,7 +38,7 @@ class SpecLoader:
 
     `given` are values for variables, in place of those that the specs declare. `all_paths` are those of every spec of
     the project, for one that goes on from another. `lock` pins the models of all of them. `environment` is laid over
-    every spec that declares it.
+    every spec that declares it. `workers` may render in several processes.
     """
 
     files: ProjectFiles
@@ -49,6 +51,7 @@ class SpecLoader:
     all_paths: Callable[[], Sequence[str]] = tuple
     lock: ModelLock = field(default_factory=ModelLock)
     environment: str | None = None
+    workers: RowWorkers | None = None
 
     def load(self, paths: Sequence[str]) -> tuple[LoadedSpec, ...]:
         """Load every spec. Raises InvalidInputError with all that is wrong with any of them, each fault once."""
@@ -131,7 +134,8 @@ class SpecLoader:
             found = document.diagnostic(("vars",), "variable-type", str(error), hint="give a value of that type")
             raise InvalidInputError(f"{path} cannot take a variable", [found]) from None
         included = RememberedFiles(files)
-        renderer = SpecRenderer(spec, included, self.schema(endpoint_at(spec.endpoint).schema))
+        body_schema = self.schema(endpoint_at(spec.endpoint).schema)
+        renderer = SpecRenderer(spec, included, body_schema)
         columns = Columns(spec, files) if spec.columns else None
         constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
         inputs = RememberedFiles(self.files)
@@ -149,6 +153,8 @@ class SpecLoader:
             written_in=written_in,
             included=included,
             inputs=inputs,
+            recipe=Recipe(spec=spec, files=PinnedFiles(self.files, included.texts), schema=body_schema, rows=rows),
+            workers=self.workers,
         )
 
 

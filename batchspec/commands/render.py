@@ -68,7 +68,9 @@ def _wanted(
     spec = loaded.spec
     identities = {target: RequestIdentity.of(spec.endpoint, target) for target in spec.targets}
     named = loaded.renderer.names_its_ids
-    for chunk in desired_chunks(loaded, ledger, scratch, findings, progress, stop):
+    for chunk in desired_chunks(
+        loaded, ledger, scratch, findings, progress, stop, with_values=options.limit is not None
+    ):
         rows = [row for index, row in enumerate(chunk.rows) if index not in chunk.repeated]
         if options.custom_id is not None:
             # A row that names its id is shown by it, though another row's line may be sent for both.

@@ -85,8 +85,9 @@ def write_results(
     rows_digest = RowsDigest()
     with closing(world.open_writer(form or spec.output_format, stream, records.names)) as writer:
         world.progress.start("results")
-        for rows, absent in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
-            rows_digest.add(rows, [row.absent for _, row in absent if row.absent is not None])
+        for chunk in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
+            rows, absent = chunk.rows, chunk.absent
+            rows_digest.add(chunk.told())
             asked = [identities[target].digest(row.digest) for row in rows for target in row.form.targets]
             known = _known(asked, judged, world, tally)
             output.kept += known.kept

@@ -96,7 +96,7 @@ def _digests(
     """Yield the requests of a spec that have ended without an answer, or with one that does not fit."""
     judged = Judged(loaded, world.ledger, remember=True)
     identities = {target: RequestIdentity.of(loaded.spec.endpoint, target) for target in loaded.spec.targets}
-    for rows, _ in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
+    for rows, *_ in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop, with_values=False):
         meant = [row for row in rows if not options.custom_ids or row.custom_id in options.custom_ids]
         missing.difference_update(row.custom_id for row in meant)
         asked = [identities[target].digest(row.digest) for row in meant for target in row.form.targets]

@@ -187,7 +187,7 @@ def _rows_named(loaded: LoadedSpec, custom_id: str, world: World) -> list[Render
     others: dict[str, None] = {}
     waiting = 0
     world.progress.start("rendering")
-    for rows, absent in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
+    for rows, absent, _ in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
         waiting += len(absent)
         found += [row for row in rows if row.custom_id == custom_id]
         if not found and len(others) < _MOST_IDS:

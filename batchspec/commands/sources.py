@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import BinaryIO
 
+from batchspec.core.contents import sha256_of
 from batchspec.core.ports import ProjectFiles
-
-_BLOCK = 1024 * 1024
 
 
 class RememberedFiles:
@@ -41,12 +39,3 @@ class RememberedFiles:
         paths = self._files.glob(pattern)
         self.opened.update(dict.fromkeys(paths))
         return paths
-
-
-def sha256_of(path: str, files: ProjectFiles) -> str:
-    """Return the SHA-256 of a file in hexadecimal, streaming it."""
-    digest = hashlib.sha256()
-    with files.open(path) as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -41,7 +41,7 @@ def validate(
     counter = _Counting(progress)
     progress.start("rendering")
     for each in loaded:
-        drain(desired_chunks(each, None, scratch, findings, counter, stop))
+        drain(desired_chunks(each, None, scratch, findings, counter, stop, with_values=False))
     progress.finish()
     return Validation(specs=tuple(paths), rows=counter.count, diagnostics=tuple(findings.diagnostics()))
 

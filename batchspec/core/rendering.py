@@ -5,13 +5,13 @@ Pure: the same spec and the same rows give the same bytes, on every machine and 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from batchspec.core.body import TemplateProblems
 from batchspec.core.canonical import CanonicalError, Pointer, body_digest, default_custom_id
+from batchspec.core.contents import sha256_of
 from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Severity
 from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.forms import NAMES, Form, FormRenderer, forms_of, too_many
@@ -25,7 +25,6 @@ from batchspec.core.uploads import LocalFile
 from batchspec.core.user_schemas import schema_findings
 
 _LONGEST_CUSTOM_ID = 512
-_HASHED_AT_ONCE = 1024 * 1024
 
 
 class RenderedRow(NamedTuple):
@@ -56,7 +55,7 @@ class SpecRenderer:
         self._marks: dict[str, str] = {}
         self.uploads: dict[str, LocalFile] = {}
         """The local files that the rendered requests name, by SHA-256: to be uploaded before the requests are sent."""
-        compiler = TemplateCompiler(
+        self._compiler = compiler = TemplateCompiler(
             _reader(spec, files), dict.fromkeys(NAMES), _byte_reader(spec, files), self._mark_of_upload
         )
         findings: list[Diagnostic] = [*schema_findings(spec)]
@@ -78,6 +77,11 @@ class SpecRenderer:
         if findings:
             raise InvalidInputError(f"{spec.path} has a body that cannot be sent", findings)
         self._warned: set[tuple[Pointer, str]] = set()
+
+    @property
+    def opens_files(self) -> bool:
+        """Whether rendering a row may open files that compiling the spec has not."""
+        return self._compiler.opens_files
 
     @property
     def forms(self) -> tuple[Form, ...]:
@@ -110,11 +114,7 @@ class SpecRenderer:
         mark = self._marks.get(path)
         if mark is None:
             at = self._files.join(self.spec.path, path)
-            with self._files.open(at) as stream:
-                digest = hashlib.sha256()
-                while block := stream.read(_HASHED_AT_ONCE):
-                    digest.update(block)
-            file = LocalFile(digest.hexdigest(), at)
+            file = LocalFile(sha256_of(at, self._files), at)
             self.uploads[file.sha256] = file
             mark = self._marks[path] = file.mark
         return mark

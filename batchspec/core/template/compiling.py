@@ -175,9 +175,11 @@ class TemplateCompiler:
         self._read_text = read_text
         self._included: dict[str, FileOrigin] = {}
         self._names = frozenset(names)
-        self._environment = RowEnvironment(
-            jinja2.FunctionLoader(self._load), {} if read_bytes is None else file_filters(read_bytes, upload)
-        )
+        reading = {} if read_bytes is None else file_filters(read_bytes, upload)
+        self._file_filters = frozenset(reading)
+        self._environment = RowEnvironment(jinja2.FunctionLoader(self._load), reading)
+        self.opens_files = False
+        """Whether rendering what was compiled so far may open files that compiling it has not."""
         self.globals: dict[str, object] = dict(self._environment.globals)
 
     @property
@@ -241,9 +243,11 @@ class TemplateCompiler:
 
     def _names_read(self, tree: nodes.Template, seen: frozenset[str], at: Origin | None = None) -> set[str]:
         names = meta.find_undeclared_variables(tree)
+        self.opens_files |= any(node.name in self._file_filters for node in tree.find_all(nodes.Filter))
         for node in tree.find_all(_IMPORTING):
             paths, optional = _imported(node)
             if paths is None:
+                self.opens_files = True
                 names |= {"row"} | self._names  # the file is named per row: nothing can be said beforehand
             for path in paths or ():
                 try:

@@ -11,10 +11,10 @@ import pytest
 from project_world import MODEL, Machine, NewService, Service, chat_spec, services, silent, table
 
 from batchspec.commands.apply import ApplyOptions, apply
-from batchspec.commands.desired import CHUNK
 from batchspec.commands.plan import make_plan
 from batchspec.core.errors import InvalidInputError, LimitError
 from batchspec.core.planning import Action, Plan, VariantPlan
+from batchspec.core.shares import CHUNK
 from batchspec.emulator.faults import Faults
 from batchspec.state.scratch import SqliteScratch
 

@@ -158,7 +158,7 @@ def test_a_row_that_cannot_be_rendered_stops_the_results(machine: Machine) -> No
 def rows_of(loaded: LoadedSpec) -> str:
     rows = RowsDigest()
     for chunk in rendered_chunks(loaded, None, Findings(), silent(), lambda: None):
-        rows.add(chunk.rows)
+        rows.add(chunk.told())
     return rows.told()
 
 
