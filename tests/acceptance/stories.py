@@ -14,6 +14,7 @@ import requests
 from driving import chat_spec, make_project, table
 from forking import ForkedProject, ForkServer
 
+from batchspec.core.errors import ExitCode
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
@@ -68,13 +69,21 @@ Act = Callable[[Scene], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """`arguments` is the run that dies, `prepare` what comes before it, `settled` the verdict after a clean run."""
+    """`arguments` is the run that dies, `prepare` what comes before it, `settled` the verdict after a clean run.
+
+    `repeated` is the code of a run after one that has come to its end: a saved plan is good for one.
+    """
 
     name: str
     arguments: tuple[str, ...]
     prepare: Act
     settled: Act
     options: EmulatorOptions = field(default_factory=EmulatorOptions)
+    repeated: ExitCode = ExitCode.DONE
+
+    def code_after(self, ended: int) -> int:
+        """The code of a run after one that has ended with `ended`."""
+        return self.repeated if ended == ExitCode.DONE else ExitCode.DONE
 
     @contextmanager
     def scene(self, folder: Path, forks: ForkServer, *, like: Path | None = None) -> Iterator[Scene]:
@@ -228,6 +237,7 @@ STORIES = (
         arguments=("apply", "review.plan", "--wait"),
         prepare=_planned,
         settled=paid_once,
+        repeated=ExitCode.STALE_OR_LOCKED,
     ),
     Story(name="wait", arguments=("wait",), prepare=_sent, settled=_paid_once_when_written),
     Story(name="status", arguments=("status",), prepare=_ended, settled=_paid_once_when_written),
