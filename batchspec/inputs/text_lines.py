@@ -12,7 +12,10 @@ from itertools import chain
 from typing import BinaryIO
 
 from batchspec.inputs.findings import FileFindings
-from batchspec.inputs.row_file import BLOCK_BYTES, MAX_ROW_CHARACTERS
+from batchspec.inputs.row_file import MAX_ROW_CHARACTERS
+
+# What is decoded and cut into lines is to stay within the cache of a core.
+_BLOCK_BYTES = 64 * 1024
 
 
 def text_lines(stream: BinaryIO, encoding: str, findings: FileFindings) -> Iterator[str]:
@@ -42,7 +45,7 @@ class _Decoding:
     def blocks(self) -> Iterator[str]:
         beginning = True
         while True:
-            data = self._stream.read(BLOCK_BYTES)
+            data = self._stream.read(_BLOCK_BYTES)
             text = self._decode(data)
             if beginning and text:
                 text = text.removeprefix("\ufeff")
