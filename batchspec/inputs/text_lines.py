@@ -15,7 +15,7 @@ from batchspec.inputs.findings import FileFindings
 from batchspec.inputs.row_file import MAX_ROW_CHARACTERS
 
 # What is decoded and cut into lines is to stay within the cache of a core.
-_BLOCK_BYTES = 64 * 1024
+BLOCK_BYTES = 64 * 1024
 
 
 def text_lines(stream: BinaryIO, encoding: str, findings: FileFindings) -> Iterator[str]:
@@ -45,7 +45,7 @@ class _Decoding:
     def blocks(self) -> Iterator[str]:
         beginning = True
         while True:
-            data = self._stream.read(_BLOCK_BYTES)
+            data = self._stream.read(BLOCK_BYTES)
             text = self._decode(data)
             if beginning and text:
                 text = text.removeprefix("\ufeff")
