@@ -22,6 +22,10 @@ CHUNK = 2_000
 """About how many requests are planned, compared and written at a time."""
 
 
+# Skips the function that a NamedTuple has for its keywords, which a million rows would feel.
+_new = tuple.__new__
+
+
 class Share(NamedTuple):
     """Which chunks a worker renders: of every `workers` chunks the one at `position`."""
 
@@ -123,9 +127,6 @@ def render_share(recipe: Recipe, renderer: SpecRenderer, share: Share) -> Iterat
 def unpacked(parcel: Parcel, renderer: SpecRenderer) -> list[RenderedRow]:
     """Return the requests of a chunk that another process has rendered; their rows have a place and no values."""
     forms = renderer.forms
-    return [
-        RenderedRow(InputRow({}, *place), custom_id, body, digest, forms[form])
-        for place, custom_id, body, digest, form in zip(
-            parcel.places, parcel.custom_ids, parcel.bodies, parcel.digests, parcel.forms, strict=True
-        )
-    ]
+    rows = [_new(InputRow, ({}, path, line, None)) for path, line in parcel.places]
+    told = zip(rows, parcel.custom_ids, parcel.bodies, parcel.digests, [forms[at] for at in parcel.forms], strict=True)
+    return [_new(RenderedRow, parts) for parts in told]
