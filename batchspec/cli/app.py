@@ -10,19 +10,11 @@ from typing import Any
 import click
 
 from batchspec import __version__
-from batchspec.cli.collecting import gc
 from batchspec.cli.console import Console
-from batchspec.cli.converging import apply, plan, status, wait
-from batchspec.cli.examining import doctor
 from batchspec.cli.interrupts import Interrupts
-from batchspec.cli.locking import lock
-from batchspec.cli.offline import emulator, init, render, results, schema, validate
 from batchspec.cli.options import shared
-from batchspec.cli.remote import cancel, jobs
-from batchspec.cli.retrying import retry
 from batchspec.cli.running import Run
-from batchspec.cli.showing import show
-from batchspec.cli.state import state
+from batchspec.cli.verbs import Commands, Program
 from batchspec.core.errors import BatchspecError, ExitCode
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -66,7 +58,7 @@ def _system_error(error: OSError) -> BatchspecError:
     )
 
 
-@click.group(context_settings=_HELP)
+@click.group(cls=Program, commands=Commands(), context_settings=_HELP)
 @click.version_option(__version__, prog_name="batchspec")
 @shared
 @click.pass_obj
@@ -79,26 +71,3 @@ def main(run: Run, /, **given: Any) -> None:
     batchspec apply --wait             send it, wait, and write the results
     """
     run.given = {key: value for key, value in given.items() if value is not None}
-
-
-for _command in (
-    init,
-    validate,
-    render,
-    plan,
-    apply,
-    status,
-    wait,
-    results,
-    show,
-    retry,
-    lock,
-    cancel,
-    jobs,
-    gc,
-    state,
-    doctor,
-    schema,
-    emulator,
-):
-    main.add_command(_command)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from batchspec.cli.interrupts import Interrupts
-from batchspec.core.diagnostics import Diagnostic
 from batchspec.core.errors import BatchspecError, InvalidInputError, ProviderError
-from batchspec.core.json_text import encode_pretty
-from batchspec.core.ports import Progress
-from batchspec.report.safe_text import safe
 from batchspec.report.style import Style
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from batchspec.core.diagnostics import Diagnostic
+    from batchspec.core.ports import Progress
 
 _MOST_SHOWN = 50
 _SECRETS = ("MISTRAL_API_KEY", "BATCHSPEC_UPSTREAM_KEY", "BATCHSPEC_EMULATOR_KEY")
@@ -25,7 +24,7 @@ _SECRETS = ("MISTRAL_API_KEY", "BATCHSPEC_UPSTREAM_KEY", "BATCHSPEC_EMULATOR_KEY
 _SHORTEST_SECRET = 8
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Console:
     """The two streams of a run, and how they are to look. `root` is what paths in messages are relative to."""
 
@@ -59,6 +58,8 @@ class Console:
 
     def relative(self, path: str) -> str:
         """Return a path of the project as it is seen from the current folder, for a message."""
+        from batchspec.report.safe_text import safe
+
         if self.root is None:
             return safe(path)
         try:
@@ -73,6 +74,8 @@ class Console:
 
     def document(self, value: object) -> None:
         """Write the one JSON document of a run."""
+        from batchspec.core.json_text import encode_pretty
+
         self.out(encode_pretty(value))
 
     def say(self, text: str) -> None:
@@ -110,6 +113,8 @@ class Console:
         if isinstance(error, InvalidInputError) and error.diagnostics:
             self.diagnostics(error.diagnostics)
             return
+        from batchspec.report.safe_text import safe
+
         style = self.err_style()
         lines = [f"{style('error', 'red', 'bold')}[{error.code}]: {safe(error.summary)}"]
         if error.why:
@@ -123,6 +128,10 @@ class Console:
 
     def bug(self, error: BaseException) -> None:
         """Write a fault of batchspec itself: a traceback to a file, its path to stderr."""
+        import traceback
+        from datetime import UTC, datetime
+        from pathlib import Path
+
         text = _without_secrets("".join(traceback.format_exception(error)), self.environ)
         folder = (self.root or Path.cwd()) / ".batchspec" / "logs"
         try:

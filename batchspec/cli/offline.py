@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from batchspec.cli.options import JSON, about_specs, shared
-from batchspec.cli.pricing import load_prices
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
 
@@ -131,7 +129,10 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str | N
     \b
     batchspec results --failed --out -
     """
+    from dataclasses import replace
+
     from batchspec.cli import wiring
+    from batchspec.cli.pricing import load_prices
     from batchspec.cli.rendering import results_to
     from batchspec.core.records import OutputFormat
 

@@ -5,21 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PROVIDERS = ("mistral", "emulator")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_DURATION = r"(\d+(?:\.\d+)?)([smhd]?)"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def read_duration(text: str) -> float | None:
     """Return the seconds that `90`, `90s`, `15m`, `2h` or `1d` stand for; None for anything else."""
-    found = _DURATION.fullmatch(text.strip())
+    found = re.fullmatch(_DURATION, text.strip())
     return float(found[1]) * _UNITS[found[2]] if found else None
+
+
+def _path(text: str) -> Path:
+    """Return a path; the library for it is imported once there is one."""
+    from pathlib import Path
+
+    return Path(text)
+
+
+_PATH = click.Path(path_type=cast("type[Path]", _path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +67,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 
 _SELECTORS = "by name:, tag:, path: or state:; a bare word is a name"
 _ABOUT_SPECS = (
-    click.argument("paths", nargs=-1, type=click.Path(path_type=Path)),
+    click.argument("paths", nargs=-1, type=_PATH),
     click.option(
         "--select",
         multiple=True,
@@ -79,13 +91,11 @@ def shared(command: _Command) -> _Command:
     options = (
         click.option(
             "--project",
-            type=click.Path(path_type=Path),
+            type=_PATH,
             metavar="DIR",
             help="The project's root, if not found from here.",
         ),
-        click.option(
-            "--state", type=click.Path(path_type=Path), envvar="BATCHSPEC_STATE", help="Where the state lies."
-        ),
+        click.option("--state", type=_PATH, envvar="BATCHSPEC_STATE", help="Where the state lies."),
         click.option(
             "--provider",
             type=click.Choice(PROVIDERS),
@@ -102,7 +112,7 @@ def shared(command: _Command) -> _Command:
         click.option(
             "--var-file",
             multiple=True,
-            type=click.Path(path_type=Path),
+            type=_PATH,
             metavar="FILE",
             help="Variables' values from a YAML or JSON mapping; repeatable.",
         ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchspec.cli.console import Console
@@ -12,10 +11,12 @@ from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.options import Options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from batchspec.cli.wiring import Project
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
     """One run of the program: its streams, its signals, and the options given before the command's name."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 # Controls (C0, DEL, C1), line separators, bidi and other invisible marks, half characters, tag characters. The
 # joiners U+200C and U+200D stay: scripts and emoji need them.
@@ -34,6 +33,8 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def _width_of(character: str) -> int:
+    import unicodedata  # noqa: PLC0415 - a large table, and most runs show no such character
+
     if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from batchspec.cli.verbs import VERBS
+
 ROOT = Path(__file__).parents[2]
 HEAVY = frozenset(
     {"jinja2", "jsonschema", "referencing", "requests", "urllib3", "sqlite_utils", "werkzeug", "rich", "yaml"}
@@ -44,6 +46,13 @@ def imported_by(*arguments: str, cwd: Path = ROOT) -> set[str]:
 @pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("apply", "--help")], ids=" ".join)
 def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
     assert imported_by(*arguments) & HEAVY == set()
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",)], ids=" ".join)
+def test_help_over_all_commands_imports_none_of_them(arguments: tuple[str, ...]) -> None:
+    imported = imported_by(*arguments)
+    assert imported & {f"batchspec.cli.{verb.module}" for verb in VERBS.values()} == set()
+    assert imported & {"traceback", "pathlib", "orjson", "difflib", "unicodedata"} == set()
 
 
 def test_validate_imports_neither_http_nor_a_server(tmp_path: Path) -> None:
