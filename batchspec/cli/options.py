@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -24,14 +25,14 @@ def read_duration(text: str) -> float | None:
     return float(found[1]) * _UNITS[found[2]] if found else None
 
 
-def _path(text: str) -> Path:
-    """Return a path; the library for it is imported once there is one."""
-    from pathlib import Path
+class FilePath(click.Path):
+    """A path, as click checks one; the library for it is imported once there is one."""
 
-    return Path(text)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path."""
+        from pathlib import Path
 
-
-_PATH = click.Path(path_type=cast("type[Path]", _path))
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 
 _SELECTORS = "by name:, tag:, path: or state:; a bare word is a name"
 _ABOUT_SPECS = (
-    click.argument("paths", nargs=-1, type=_PATH),
+    click.argument("paths", nargs=-1, type=FilePath()),
     click.option(
         "--select",
         multiple=True,
@@ -91,11 +92,11 @@ def shared(command: _Command) -> _Command:
     options = (
         click.option(
             "--project",
-            type=_PATH,
+            type=FilePath(),
             metavar="DIR",
             help="The project's root, if not found from here.",
         ),
-        click.option("--state", type=_PATH, envvar="BATCHSPEC_STATE", help="Where the state lies."),
+        click.option("--state", type=FilePath(), envvar="BATCHSPEC_STATE", help="Where the state lies."),
         click.option(
             "--provider",
             type=click.Choice(PROVIDERS),
@@ -112,7 +113,7 @@ def shared(command: _Command) -> _Command:
         click.option(
             "--var-file",
             multiple=True,
-            type=_PATH,
+            type=FilePath(),
             metavar="FILE",
             help="Variables' values from a YAML or JSON mapping; repeatable.",
         ),
