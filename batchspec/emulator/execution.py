@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from batchspec.core.canonical import CanonicalError, body_digest, canonical
-from batchspec.core.json_text import encode, encode_string, parse
+from batchspec.core.json_text import encode, encode_read, encode_string, parse
 from batchspec.emulator.answers import AnswerError
 from batchspec.emulator.faults import Faults, strikes
 
@@ -49,7 +49,7 @@ def execute(endpoint: str, model: str, line: bytes, faults: Faults, answer: Answ
     if error is not None:
         response = {"status_code": error.status, "body": encode(error.body()).decode()}
     result = {"id": f"batch-{digest.hex()[:24]}", "custom_id": custom_id, "response": response, "error": None}
-    return LineResult(digest, error is None, _copies(faults, line) * (encode(result) + b"\n"))
+    return LineResult(digest, error is None, _copies(faults, line) * (encode_read(result) + b"\n"))
 
 
 def _replace_text(body: Mapping[str, object]) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 
-from batchspec.core.json_text import encode
+from batchspec.core.json_text import encode_read
 from batchspec.emulator.answers import (
     chat,
     classifications,
@@ -52,7 +52,7 @@ def answer(endpoint: str, model: str, body: Mapping[str, object], files: Files =
     changes no answer. Raises AnswerError for a body that the endpoint would refuse, and KeyError for an endpoint not
     in ANSWERERS.
     """
-    text = encode(body)
+    text = encode_read(body)
     if b'"file_id"' in text:
         text = _FILE_ID.sub(lambda found: _by_content(found, files), text)
     seed = hashlib.sha256(f"{endpoint}\0{model}\0".encode() + text).digest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import combinations, islice, product
 
+from batchspec.emulator.answers.draws import Draw
 from batchspec.emulator.answers.schema_fit import listed
 from batchspec.emulator.answers.schema_search import (
     Case,
@@ -27,7 +28,7 @@ _CANDIDATES = 8
 Wishes = list[list[Wish]]
 
 
-def arrays(maker: Maker, case: Case, draw: int, depth: int, *, optional: bool) -> Iterator[list[object]]:
+def arrays(maker: Maker, case: Case, draw: Draw, depth: int, *, optional: bool) -> Iterator[list[object]]:
     """Yield arrays of several sizes: first with an item more than there need be where that is `optional`."""
     asked = _Asked(maker, case)
     if asked.least > _MOST_ITEMS:
@@ -102,7 +103,7 @@ class _Asked:
         watched = zip(self._contains, held, strict=True)
         return any(isinstance(places, tuple) and at in places for fact, places in watched if watcher in fact.watchers)
 
-    def made(self, wishes: Wishes, draw: int, depth: int) -> Iterator[list[object]]:
+    def made(self, wishes: Wishes, draw: Draw, depth: int) -> Iterator[list[object]]:
         """Yield arrays whose items are as wished."""
         if self._unique and len(wishes) <= _FEW_ITEMS:
             yield from self._backtracked(wishes, [], draw, depth)
@@ -119,7 +120,7 @@ class _Asked:
             items.append(known[id(asked)])
         yield items
 
-    def _backtracked(self, wishes: Wishes, items: list[object], draw: int, depth: int) -> Iterator[list[object]]:
+    def _backtracked(self, wishes: Wishes, items: list[object], draw: Draw, depth: int) -> Iterator[list[object]]:
         at = len(items)
         if at == len(wishes):
             yield items

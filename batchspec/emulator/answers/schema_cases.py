@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Protocol
 
+from batchspec.emulator.answers.draws import Draw
 from batchspec.emulator.answers.schema_denials import containing_bounds, denials, types_of
 from batchspec.emulator.answers.schema_fit import equal, listed, named
 from batchspec.emulator.answers.schema_places import Part, Places, Schema, UnusableSchemaError
-from batchspec.emulator.answers.schema_search import Case, Containing, Fact, Unevaluated, Way, Wish, mixed
+from batchspec.emulator.answers.schema_search import Case, Containing, Fact, Unevaluated, Way, Wish
 
 _PLAIN = frozenset(
     {
@@ -40,12 +41,12 @@ class Cases:
         self._watchers = count(1)
         self.trouble = ""
 
-    def of(self, wishes: list[Wish], draw: int, *, deep: bool) -> Iterator[Case]:
+    def of(self, wishes: list[Wish], draw: Draw, *, deep: bool) -> Iterator[Case]:
         """Yield the ways in which the wishes can be met: `deep` down, those that lead no deeper come first."""
         opening = _Opened(Case(), [], frozenset())
         yield from self._opened(opening, list(wishes), draw, deep=deep)
 
-    def _opened(self, opened: _Opened, todo: Way, draw: int, *, deep: bool) -> Iterator[Case]:
+    def _opened(self, opened: _Opened, todo: Way, draw: Draw, *, deep: bool) -> Iterator[Case]:
         opened = opened.copy()
         try:
             if not self._followed(opened, todo):
@@ -59,7 +60,7 @@ class Cases:
         fork = min(opened.forks, key=len)
         opened.forks = [other for other in opened.forks if other is not fork]
         for way in _turned(fork, draw, deep=deep):
-            yield from self._opened(opened, list(way), mixed(draw, 1), deep=deep)
+            yield from self._opened(opened, list(way), draw.mixed(1), deep=deep)
 
     def _followed(self, opened: _Opened, todo: Way) -> bool:
         """Take up all that follows without a choice; tell whether it can hold together, as far as can be seen."""
@@ -201,7 +202,7 @@ def _alone(part: Part, branches: list[object], at: int, watchers: tuple[int, ...
     return [alone, Wish(part.inner({"anyOf": others}), False)] if others else [alone]
 
 
-def _turned(ways: list[Way], draw: int, *, deep: bool) -> list[Way]:
+def _turned(ways: list[Way], draw: Draw, *, deep: bool) -> list[Way]:
     """Begin with another way for another draw, null last; deep down, with those that lead no deeper."""
     if deep:
         return sorted(ways, key=_weight)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from batchspec.core.json_text import encode, parse
 from batchspec.core.schema import SchemaChecker
+from batchspec.emulator.answers.draws import Draw
 from batchspec.emulator.answers.errors import AnswerError
 from batchspec.emulator.answers.patterns import UnsupportedPatternError
 from batchspec.emulator.answers.schema_arrays import arrays
@@ -42,7 +43,7 @@ _ORDER = ("string", "fraction", "integer", "object", "array", "boolean", "null")
 _Key = frozenset[tuple[int, str, tuple[str, ...], bool]]
 
 
-def document(schema: object, draw: int) -> object:
+def document(schema: object, draw: Draw) -> object:
     """Return a document that fits the schema, the same for the same `draw`. Raises AnswerError where none is found."""
     try:
         places = Places(schema)
@@ -61,7 +62,7 @@ class _Found(NamedTuple):
     value: object
 
 
-def _found(places: Places, draw: int) -> _Found | None:
+def _found(places: Places, draw: Draw) -> _Found | None:
     """Return the first document that the validator takes, too."""
     for search in _SEARCHES:
         try:
@@ -93,7 +94,7 @@ def _reason(places: Places) -> str:
     def hopeless(part: Part) -> bool:
         maker = _Maker(places, _BRIEF)
         try:
-            next(maker.values([Wish(part)], 0, 0))
+            next(maker.values([Wish(part)], Draw(0), 0))
         except (StopIteration, NothingFits, SearchEnded) as error:
             told.append(maker.trouble or str(error))
             return True
@@ -152,13 +153,13 @@ class _Maker:
         """Tell whether a value is as wished. Raises UnusableSchemaError."""
         return all(self._judge.fits(value, wish.part) == wish.holds for wish in wishes)
 
-    def value(self, wishes: list[Wish], draw: int, depth: int) -> object:
+    def value(self, wishes: list[Wish], draw: Draw, depth: int) -> object:
         """Return a value that is as wished. Raises NothingFits."""
         for found in self.values(wishes, draw, depth):
             return found
         raise NothingFits
 
-    def values(self, wishes: list[Wish], draw: int, depth: int) -> Iterator[object]:
+    def values(self, wishes: list[Wish], draw: Draw, depth: int) -> Iterator[object]:
         """Yield values that are as wished, a few of each way to meet the wishes."""
         key = frozenset((id(wish.part.schema), wish.part.base, wish.part.scope, wish.holds) for wish in wishes)
         if key in self._vain or self._is_cut(key, depth):
@@ -208,7 +209,7 @@ class _Maker:
                 return
             yield candidate
 
-    def _candidates(self, wishes: list[Wish], draw: int, depth: int) -> Iterator[object]:
+    def _candidates(self, wishes: list[Wish], draw: Draw, depth: int) -> Iterator[object]:
         ways: list[Iterator[object]] = []
         deep = self._plain or depth > self._deepest // 3
         for case in islice(self._cases.of(wishes, draw, deep=deep), _MOST_CASES):
@@ -218,7 +219,7 @@ class _Maker:
             for way in ways:
                 yield from islice(way, 2**turn)
 
-    def _of_case(self, case: Case, draw: int, depth: int) -> Iterator[object]:
+    def _of_case(self, case: Case, draw: Draw, depth: int) -> Iterator[object]:
         if case.choices is not None:
             self.spend(len(case.choices) // _CHARACTERS)
             at = draw % len(case.choices) if case.choices else 0
@@ -229,7 +230,7 @@ class _Maker:
             self.spend(1)
             yield from islice(self._of_kind(kind, case, draw, depth), _TRIES)
 
-    def _of_kind(self, kind: str, case: Case, draw: int, depth: int) -> Iterator[object]:
+    def _of_kind(self, kind: str, case: Case, draw: Draw, depth: int) -> Iterator[object]:
         optional = not self._plain and depth <= self._deepest // 2
         made: Iterable[object]
         if kind == "object":
@@ -246,7 +247,7 @@ class _Maker:
             self._trouble = str(error) or self._trouble
 
 
-def _kinds(case: Case, draw: int) -> list[str]:
+def _kinds(case: Case, draw: Draw) -> list[str]:
     """Return the kinds to make, in the order to try them: those that keywords speak of first, null last."""
     kinds = [kind for kind in _ORDER if kind in case.kinds]
     told = {fact.keyword for fact in case.facts}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice, product
 from string import ascii_lowercase
 
+from batchspec.emulator.answers.draws import Draw
 from batchspec.emulator.answers.pattern_texts import texts
 from batchspec.emulator.answers.schema_cases import absent_names, required_names
 from batchspec.emulator.answers.schema_fit import matches, named
@@ -17,7 +18,6 @@ from batchspec.emulator.answers.schema_search import (
     SomeMember,
     Unevaluated,
     Wish,
-    mixed,
     text_wish,
 )
 
@@ -28,7 +28,7 @@ _MOST_PLACINGS = 16
 _NAMES_TO_TRY = 40
 
 
-def objects(maker: Maker, case: Case, draw: int, depth: int, *, optional: bool) -> Iterator[dict[str, object]]:
+def objects(maker: Maker, case: Case, draw: Draw, depth: int, *, optional: bool) -> Iterator[dict[str, object]]:
     """Yield objects: with the members that may be left away where these are `optional` and can be, and without."""
     asked = _Asked(maker, case)
     if asked.least > _MOST_MEMBERS:
@@ -61,7 +61,7 @@ class _Asked:
         self.least = case.least("minProperties")
         self.most = case.most("maxProperties")
 
-    def placings(self, draw: int, depth: int) -> Iterator[dict[str, list[Wish]]]:
+    def placings(self, draw: Draw, depth: int) -> Iterator[dict[str, list[Wish]]]:
         """Yield ways to give a name to each member that there must be, with what is wished of it."""
         needs = [need for fact in self._case.of("someMember") if isinstance(need := fact.value, SomeMember)]
         ways = [[need.name] if need.name is not None else self._names_for(need, draw, depth) for need in needs]
@@ -71,7 +71,7 @@ class _Asked:
                 placing.setdefault(name, []).extend(need.member)
             yield placing
 
-    def _names_for(self, need: SomeMember, draw: int, depth: int) -> list[str]:
+    def _names_for(self, need: SomeMember, draw: Draw, depth: int) -> list[str]:
         wishes = [*need.names, *self._name_wishes]
         known = [*self._required, *self._told(), "emulated_1"]
         free = (name for name in known if name not in self._absent and self._maker.fits(name, wishes))
@@ -82,7 +82,7 @@ class _Asked:
         """Return the names that the schema tells, in its order."""
         return list(dict.fromkeys(name for fact in self._case.of("properties") for name in named_in(fact)))
 
-    def made(self, placing: dict[str, list[Wish]], draw: int, depth: int, *, full: bool) -> dict[str, object]:
+    def made(self, placing: dict[str, list[Wish]], draw: Draw, depth: int, *, full: bool) -> dict[str, object]:
         """Return an object with these members, all that it needs, and if `full` what may be left away."""
         told = self._told()
         needed = self._closed([*self._required, *placing])
@@ -116,7 +116,7 @@ class _Asked:
                 found += [other for other in (more if isinstance(more, list) else []) if other not in found]
         return found
 
-    def _add(self, made: dict[str, object], name: str, draw: int, depth: int) -> bool:
+    def _add(self, made: dict[str, object], name: str, draw: Draw, depth: int) -> bool:
         """Add a member with those that it needs beside it, if that can be; tell whether it is there."""
         added: dict[str, object] = {}
         try:
@@ -129,7 +129,7 @@ class _Asked:
         made.update(added)
         return True
 
-    def _fill(self, made: dict[str, object], draw: int, depth: int) -> None:
+    def _fill(self, made: dict[str, object], draw: Draw, depth: int) -> None:
         """Add members under further names until there are enough."""
         for name in self._names(draw, depth):
             if len(made) >= self.least:
@@ -138,7 +138,7 @@ class _Asked:
         if len(made) < self.least:
             raise NothingFits("too few names for an object's members")
 
-    def _names(self, draw: int, depth: int) -> Iterator[str]:
+    def _names(self, draw: Draw, depth: int) -> Iterator[str]:
         yield from (f"emulated_{number + 1}" for number in range(self.least))
         yield from ascii_lowercase
         if self._name_wishes:
@@ -147,7 +147,7 @@ class _Asked:
         patterns = [pattern for fact in self._case.of("patternProperties") for pattern in named_in(fact)]
         for turn in range(_NAMES_TO_TRY + self.least):
             for pattern in patterns:
-                yield from islice(texts(pattern, mixed(draw, turn)), 2)
+                yield from islice(texts(pattern, draw.mixed(turn).whole()), 2)
 
     def _wishes(self, name: str) -> list[Wish]:
         """Return what a member of that name must fit."""

@@ -8,9 +8,10 @@ from fractions import Fraction
 from itertools import chain, islice, permutations
 from string import ascii_lowercase, digits
 
+from batchspec.emulator.answers.draws import Draw
 from batchspec.emulator.answers.pattern_texts import blended, looked_for, texts
 from batchspec.emulator.answers.schema_fit import is_multiple, matches
-from batchspec.emulator.answers.schema_search import Case, Maker, mixed
+from batchspec.emulator.answers.schema_search import Case, Maker
 
 _WORD = "emulated"
 _LONGEST = 100_000
@@ -38,7 +39,7 @@ _FORMATS = {
 }
 
 
-def scalars(maker: Maker, kind: str, case: Case, draw: int) -> Iterator[object]:
+def scalars(maker: Maker, kind: str, case: Case, draw: Draw) -> Iterator[object]:
     """Yield candidates of a kind that is no object and no array. Every text tried after a pattern is paid for."""
     if kind == "string":
         yield from _texts(maker, case, draw)
@@ -53,7 +54,7 @@ def scalars(maker: Maker, kind: str, case: Case, draw: int) -> Iterator[object]:
         yield None
 
 
-def _texts(maker: Maker, case: Case, draw: int) -> Iterator[str]:
+def _texts(maker: Maker, case: Case, draw: Draw) -> Iterator[str]:
     least, most = case.least("minLength"), case.most("maxLength")
     patterns = [fact.value for fact in case.of("pattern") if isinstance(fact.value, str)]
     others = [fact.value for fact in case.of("notPattern") if isinstance(fact.value, str)]
@@ -72,16 +73,16 @@ def _texts(maker: Maker, case: Case, draw: int) -> Iterator[str]:
             yield text
 
 
-def _from_patterns(patterns: list[str], draw: int, least: int, most: int | None) -> Iterator[str]:
+def _from_patterns(patterns: list[str], draw: Draw, least: int, most: int | None) -> Iterator[str]:
     for turn in range(_TURNS):
         for pattern in patterns:
-            yield from texts(pattern, mixed(draw, turn), least, most)
+            yield from texts(pattern, draw.mixed(turn).whole(), least, most)
 
 
-def _joined(patterns: list[str], draw: int, least: int, most: int | None) -> Iterator[str]:
+def _joined(patterns: list[str], draw: Draw, least: int, most: int | None) -> Iterator[str]:
     """Yield texts that hold a piece for each pattern, and for what it looks ahead for."""
     for turn in range(_TURNS):
-        near = mixed(draw, turn)
+        near = draw.mixed(turn).whole()
         pieces = [piece for pattern in patterns for piece in looked_for(pattern, near)]
         firsts = [next(texts(pattern, near, at * least, most), "") for at in (1, 0) for pattern in patterns]
         yield from islice(map("".join, permutations(firsts[-len(patterns) :])), _MOST_PIECES**2)
@@ -93,7 +94,7 @@ def _joined(patterns: list[str], draw: int, least: int, most: int | None) -> Ite
                     yield text.rjust(least, text[:1] or "a")
 
 
-def _words(draw: int, least: int, most: int | None) -> Iterator[str]:
+def _words(draw: Draw, least: int, most: int | None) -> Iterator[str]:
     """Yield texts that no pattern is asked of: one word, then longer ones, then all kinds of short ones."""
     longest = _LONGEST if most is None else min(most, _LONGEST)
     size = min(max(least, len(_WORD)), longest)
@@ -105,7 +106,7 @@ def _words(draw: int, least: int, most: int | None) -> Iterator[str]:
     alphabet = ascii_lowercase + digits + "-_ .:A"
     for number in range(_VARIANTS):
         mark = ""
-        rest = mixed(draw, number) if number > len(alphabet) else number
+        rest = draw.mixed(number).whole() if number > len(alphabet) else number
         for _ in range(min(size, 4) if number > len(alphabet) else 1):
             rest, at = divmod(rest, len(alphabet))
             mark += alphabet[at]
@@ -162,7 +163,7 @@ def _common(steps: list[Fraction]) -> Fraction | None:
     return found
 
 
-def _whole_numbers(case: Case, draw: int) -> Iterator[float]:
+def _whole_numbers(case: Case, draw: Draw) -> Iterator[float]:
     span = _Span(case)
     step = Fraction((span.step or Fraction(1)).numerator)
     for value in _multiples(span, step, draw):
@@ -177,7 +178,7 @@ def _written(value: int) -> Iterator[float]:
         yield float(value)
 
 
-def _fractions(case: Case, draw: int) -> Iterator[float]:
+def _fractions(case: Case, draw: Draw) -> Iterator[float]:
     span = _Span(case)
     if span.step is not None:
         for value in _multiples(span, span.step, draw):
@@ -188,7 +189,7 @@ def _fractions(case: Case, draw: int) -> Iterator[float]:
     low, high = (_float(bound) for bound in span.bounds(Fraction(_SPAN)))
     if low is None or high is None:
         return
-    near = [round(low + (high - low) * (mixed(draw, turn) % 997 + 1) / 1000, 3) for turn in range(_NEAR)]
+    near = (round(low + (high - low) * (draw.mixed(turn) % 997 + 1) / 1000, 3) for turn in range(_NEAR))
     far = [low / 2 + high / 2, low, high, math.nextafter(low, math.inf), math.nextafter(high, -math.inf)]
     fine = [low / 2 + high / 2 + (high - low) * turn / 4096 for turn in range(-_NEAR, _NEAR)]
     for number in chain(near, far, fine):
@@ -203,7 +204,7 @@ def _float(value: Fraction) -> float | None:
         return None
 
 
-def _multiples(span: _Span, step: Fraction, draw: int) -> Iterator[Fraction]:
+def _multiples(span: _Span, step: Fraction, draw: Draw) -> Iterator[Fraction]:
     """Yield multiples within the bounds: some way in, as the draw has it, then from both ends."""
     low, high = span.bounds(max(Fraction(_SPAN), step * _SPAN))
     first, last = math.ceil(low / step), math.floor(high / step)
@@ -215,7 +216,7 @@ def _multiples(span: _Span, step: Fraction, draw: int) -> Iterator[Fraction]:
         (start + turn for turn in range(_NEAR)),
         range(_NEAR),
         (count - 1 - turn for turn in range(_NEAR)),
-        (mixed(draw, turn) for turn in range(1, _NEAR)),
+        (draw.mixed(turn) % count for turn in range(1, _NEAR)),
         range(_NEAR, _VARIANTS),
     )
     seen: set[int] = set()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from batchspec.emulator.answers.draws import Draw
 from batchspec.emulator.answers.schema_places import Part
 
-_MASK = 2**64 - 1
 KINDS = frozenset({"string", "fraction", "integer", "object", "array", "boolean", "null"})
 """What a value can be: JSON's types, numbers parted into whole ones and the others."""
 
@@ -106,10 +106,10 @@ class Case:
 class Maker(Protocol):
     """Makes the values of an object's members and of an array's items."""
 
-    def values(self, wishes: list[Wish], draw: int, depth: int) -> Iterator[object]:
+    def values(self, wishes: list[Wish], draw: Draw, depth: int) -> Iterator[object]:
         """Yield values that are as wished."""
 
-    def value(self, wishes: list[Wish], draw: int, depth: int) -> object:
+    def value(self, wishes: list[Wish], draw: Draw, depth: int) -> object:
         """Return the first of these values. Raises NothingFits."""
 
     def fits(self, value: object, wishes: list[Wish]) -> bool:
@@ -117,15 +117,6 @@ class Maker(Protocol):
 
     def spend(self, steps: int) -> None:
         """Take from the search's budget. Raises SearchEnded when there is none left."""
-
-
-def mixed(draw: int, turn: int) -> int:
-    """Return the draw itself for the turn 0, and one that has nothing to do with it for every other turn."""
-    if turn == 0:
-        return draw
-    found = (draw + turn * 0x9E3779B97F4A7C15) & _MASK
-    found = ((found ^ found >> 30) * 0xBF58476D1CE4E5B9) & _MASK
-    return found ^ found >> 27
 
 
 def text_wish(keyword: str, value: object, *, holds: bool = True) -> Wish:

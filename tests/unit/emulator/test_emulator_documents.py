@@ -11,6 +11,7 @@ from schema_strategies import arbitrary_schemas, fitted_schemas, wide_schemas
 from schema_witnesses import witness
 
 from batchspec.emulator.answers import AnswerError, answer
+from batchspec.emulator.answers.draws import Draw
 from batchspec.emulator.answers.schema_documents import document
 
 SCALARS = st.one_of(
@@ -67,9 +68,9 @@ SCHEMAS = st.recursive(
 
 @given(SCHEMAS, st.integers(0, 2**63))
 def test_a_document_fits_its_schema(schema: dict[str, object], draw: int) -> None:
-    made = document(schema, draw)
+    made = document(schema, Draw(draw))
     Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(made)
-    assert made == document(schema, draw)
+    assert made == document(schema, Draw(draw))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def test_a_document_fits_its_schema(schema: dict[str, object], draw: int) -> Non
 )
 @pytest.mark.parametrize("draw", [0, 1, 12345])
 def test_a_document_fits_a_schema_of_every_kind(schema: Any, draw: int) -> None:
-    Draft202012Validator(schema).validate(document(schema, draw))
+    Draft202012Validator(schema).validate(document(schema, Draw(draw)))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_a_document_fits_a_schema_of_every_kind(schema: Any, draw: int) -> None:
 )
 def test_a_schema_that_nothing_fits_is_refused_in_little_time(schema: object) -> None:
     with pytest.raises(AnswerError, match="no document that fits"):
-        document(schema, 0)
+        document(schema, Draw(0))
 
 
 def assert_refused(refused: AnswerError) -> None:
@@ -285,5 +286,5 @@ def test_nearly_every_schema_that_some_value_fits_is_answered() -> None:
 )
 def test_a_schema_that_is_not_supported_is_refused_with_the_reason(schema: Any, told: str) -> None:
     with pytest.raises(AnswerError, match="no document that fits") as refused:
-        document(schema, 0)
+        document(schema, Draw(0))
     assert told in refused.value.message
