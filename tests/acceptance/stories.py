@@ -71,7 +71,8 @@ Act = Callable[[Scene], None]
 class Story:
     """`arguments` is the run that dies, `prepare` what comes before it, `settled` the verdict after a clean run.
 
-    `repeated` is the code of a run after one that has come to its end: a saved plan is good for one.
+    `repeated` is the code of a run after one that has done everything, whether or not that was told: a saved plan is
+    good for one.
     """
 
     name: str
@@ -81,9 +82,9 @@ class Story:
     options: EmulatorOptions = field(default_factory=EmulatorOptions)
     repeated: ExitCode = ExitCode.DONE
 
-    def code_after(self, ended: int) -> int:
-        """The code of a run after one that has ended with `ended`."""
-        return self.repeated if ended == ExitCode.DONE else ExitCode.DONE
+    def codes_after(self, ended: int) -> set[ExitCode]:
+        """The codes that a run may end with after one that has ended with `ended`."""
+        return {self.repeated} if ended == ExitCode.DONE else {ExitCode.DONE, self.repeated}
 
     @contextmanager
     def scene(self, folder: Path, forks: ForkServer, *, like: Path | None = None) -> Iterator[Scene]:
