@@ -201,6 +201,18 @@ class Ledger(Protocol):
         """Return those of these jobs that no claim has."""
         ...
 
+    def remembered_plan(self, spec: str) -> str | None:
+        """Return what was remembered of a spec's plan, unless anything that plans go by has changed since."""
+        ...
+
+    def begin_planning(self) -> None:
+        """Take note of how the state is before a plan is made of it."""
+        ...
+
+    def remember_plans(self, told: Mapping[str, str]) -> None:
+        """Remember, by spec, what came of planning, unless anything that plans go by has changed since it began."""
+        ...
+
     def ask_again(self, digests: Sequence[RequestDigest], statuses: frozenset[RequestStatus]) -> int:
         """Mark those of these requests that have one of the statuses to be sent again; return how many."""
         ...

@@ -8,7 +8,8 @@ from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
 from batchspec.core.model import RequestDigest
 from batchspec.core.outcomes import Outcome, OutcomeKind
 from batchspec.state.database import transaction
-from batchspec.state.tables import CHUNK, OPEN, Tables, chunks, marks
+from batchspec.state.plan_memos import PlanMemos
+from batchspec.state.tables import CHUNK, OPEN, chunks, marks
 
 _STATUS_OF = {
     OutcomeKind.SUCCEEDED: RequestStatus.SUCCEEDED,
@@ -21,7 +22,7 @@ _STATUS_OF = {
 _WITHOUT_SUCCESS = frozenset(RequestStatus) - {RequestStatus.CLAIMED, RequestStatus.SUCCEEDED}
 
 
-class Answers(Tables):
+class Answers(PlanMemos):
     """The requests of a ledger."""
 
     def recorded(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, Recorded]:
@@ -136,8 +137,8 @@ class Answers(Tables):
         return found
 
     def save_verdicts(self, check: bytes, verdicts: Mapping[RequestDigest, str | None]) -> None:
-        """Remember what was found wrong with the latest answers to these requests."""
-        with transaction(self._database):
+        """Remember what was found wrong with the latest answers to these requests: what anybody would find."""
+        with self._aside():
             self._database.conn.executemany(
                 "INSERT OR REPLACE INTO verdict SELECT result_id, ?, ? FROM request WHERE digest = ?"
                 " AND result_id IS NOT NULL",

@@ -10,7 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from batchspec.core.errors import BatchspecError, StateError
-from batchspec.state.database import open_to_look
+from batchspec.state.database import FORGET_PLANS, open_to_look, version_of
+from batchspec.state.migrations import VERSION
 
 _BUSY_SLEEP = 0.05
 
@@ -64,6 +65,9 @@ def _copy(state: Path, temporary: Path, stop: Callable[[], None]) -> None:
             # In one step, since a write in between would begin a copy in steps anew; asked only while it waits.
             source.conn.backup(copy, progress=lambda *_: stop(), sleep=_BUSY_SLEEP)
             copy.execute("PRAGMA journal_mode = DELETE")
+            # Its count of changes is one of its own, at which what is remembered here could come to look right.
+            if version_of(source, state) == VERSION:
+                copy.execute(FORGET_PLANS)
     except sqlite3.DatabaseError as error:
         full = "full" in str(error)
         raise StateError(

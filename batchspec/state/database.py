@@ -15,6 +15,8 @@ from sqlite_utils import Database
 from batchspec.core.errors import StateError
 from batchspec.state.migrations import STEPS, VERSION
 
+FORGET_PLANS = "DELETE FROM plan_memo WHERE spec <> ''"
+
 _BUSY_SECONDS = 30.0
 
 
@@ -155,7 +157,7 @@ def version_of(database: Database, path: Path) -> int:
 def _migrate(database: Database, path: Path) -> None:
     version = version_of(database, path)
     for number in range(version, VERSION):
-        with transaction(database):
+        with _locked(database):
             if version_of(database, path) > number:
                 continue  # somebody else has opened it at the same moment
             for statement in _statements(STEPS[number]):
@@ -173,11 +175,20 @@ def _statements(script: str) -> Iterator[str]:
 
 
 @contextmanager
-def transaction(database: Database) -> Iterator[None]:
+def transaction(database: Database, *, keeps_plans: bool = False) -> Iterator[None]:
     """Run a block as one durable write, taking the write lock at once so that it cannot fail half way for want of it.
 
-    Raises StateError when the file cannot be written.
+    What is remembered of plans goes with it, unless the block changes nothing that plans go by, and says so. Raises
+    StateError when the file cannot be written.
     """
+    with _locked(database):
+        if not keeps_plans:
+            database.conn.execute(FORGET_PLANS)
+        yield
+
+
+@contextmanager
+def _locked(database: Database) -> Iterator[None]:
     connection = database.conn
     try:
         connection.execute("BEGIN IMMEDIATE")

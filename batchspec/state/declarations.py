@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from batchspec.core.ledger import DeclaredRow
 from batchspec.core.model import BodyDigest, Target
 from batchspec.state.database import transaction
-from batchspec.state.tables import BULK, CHUNK, Tables, chunks, marks
+from batchspec.state.plan_memos import PlanMemos
+from batchspec.state.tables import BULK, CHUNK, chunks, marks
 
 
-class Declarations(Tables):
+class Declarations(PlanMemos):
     """The declared rows and the outputs of a ledger."""
 
     def declared(self, spec: str, custom_ids: Sequence[str], form: str = "") -> Mapping[str, BodyDigest]:
@@ -82,7 +83,7 @@ class Declarations(Tables):
 
     def save_output(self, path: str, fingerprint: str) -> None:
         """Record that an output file was written."""
-        with transaction(self._database):
+        with self._aside():
             self._database.conn.execute("INSERT OR REPLACE INTO output VALUES (?, ?)", [path, fingerprint])
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from batchspec.core.ledger import Phase, RecordedJob
 from batchspec.core.model import BatchJob, BatchJobStatus, RemoteFile
 from batchspec.state.database import transaction
-from batchspec.state.tables import Tables, marks
+from batchspec.state.plan_memos import PlanMemos
+from batchspec.state.tables import marks
 
 _JOB_COLUMNS = (
     "id, claim_id, status, status_text, endpoint, model, agent_id, input_files, output_file, error_file, errors,"
@@ -17,12 +18,12 @@ _JOB_COLUMNS = (
 )
 
 
-class Jobs(Tables):
+class Jobs(PlanMemos):
     """The jobs and files of a ledger."""
 
     def save_job(self, job: BatchJob) -> None:
-        """Record a job as the provider now tells it."""
-        with transaction(self._database):
+        """Record a job as the provider now tells it; plans go by its claim."""
+        with self._aside():
             row = self._row("SELECT id FROM claim WHERE job_id = ?", [job.id])
             if row is not None:
                 self._write_job(row[0], job)

@@ -226,6 +226,18 @@ BEGIN
 END;
 """
 
-STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH)
+EIGHTH = """
+-- What came of planning a spec that had nothing to send. It holds as long as the file stands at this very count of
+-- changes, and may be emptied at any time, but for the row of no spec: that makes sure that something is written.
+CREATE TABLE plan_memo (
+    spec TEXT PRIMARY KEY,
+    file TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    told TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO plan_memo VALUES ('', '', 0, '');
+"""
+
+STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH)
 VERSION = len(STEPS)
 """The version of the state that this program reads and writes, kept in `PRAGMA user_version`."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from batchspec.state.database import transaction
-from batchspec.state.tables import Tables
+from batchspec.state.plan_memos import PlanMemos
 
 _OF_SPEC = "spec_id = (SELECT id FROM spec WHERE name = ?)"
 
 
-class SpecParts(Tables):
+class SpecParts(PlanMemos):
     """The parts of the specs of a ledger."""
 
     def spec_parts(self, spec: str) -> Mapping[str, str]:
@@ -20,7 +19,7 @@ class SpecParts(Tables):
     def save_spec_parts(self, spec: str, parts: Mapping[str, str]) -> None:
         """Record what a declared spec's requests are made of, in place of what they were."""
         connection = self._database.conn
-        with transaction(self._database):
+        with self._aside():
             connection.execute(f"DELETE FROM spec_part WHERE {_OF_SPEC}", [spec])
             connection.executemany(
                 "INSERT INTO spec_part SELECT id, ?, ? FROM spec WHERE name = ?",

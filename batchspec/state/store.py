@@ -13,6 +13,7 @@ from batchspec.state.answers import Answers
 from batchspec.state.claims import Claims
 from batchspec.state.database import open_state, state_in_memory, transaction
 from batchspec.state.declarations import Declarations
+from batchspec.state.plan_memos import header_of
 from batchspec.state.saved_plans import SavedPlans
 from batchspec.state.spec_parts import SpecParts
 from batchspec.state.usage import UsageTables
@@ -23,7 +24,20 @@ class SqliteLedger(Answers, Claims, Declarations, UsageTables, SavedPlans, SpecP
 
     def __init__(self, path: Path | None, project_id: str | None = None) -> None:
         """Open the state at `path`, making it where there is none; without a path, an empty one in memory."""
-        super().__init__(open_state(path, project_id) if path else state_in_memory(project_id), project_id)
+        # Before the state, so that a file which is put in its place in between is not taken for it.
+        header = None if path is None else header_of(path)
+        try:
+            super().__init__(open_state(path, project_id) if path else state_in_memory(project_id), project_id)
+        except BaseException:
+            if header is not None:
+                header.close()
+            raise
+        if header is None and path is not None:
+            header = header_of(path)
+        elif header is not None and path is not None and not header.is_of(path):
+            header.close()
+            header = None
+        self._header = header
 
     def __enter__(self) -> SqliteLedger:
         return self
@@ -34,6 +48,8 @@ class SqliteLedger(Answers, Claims, Declarations, UsageTables, SavedPlans, SpecP
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+        if self._header is not None:
+            self._header.close()
 
     def bind(self, provider: str) -> None:
         """Tie this state to one provider, for good. Raises AccessError when it belongs to another one."""
@@ -55,5 +71,5 @@ class SqliteLedger(Answers, Claims, Declarations, UsageTables, SavedPlans, SpecP
 
     def mark_compared(self, now: float) -> None:
         """Record that the provider's jobs of this project were looked through."""
-        with transaction(self._database):
+        with self._aside():
             self._database.conn.execute("INSERT OR REPLACE INTO meta VALUES ('compared_at', ?)", [str(now)])
