@@ -32,6 +32,7 @@ from batchspec.project.atomic import write_atomically, write_new
 from batchspec.project.files import RootedFiles
 from batchspec.project.lock_file import load_lock
 from batchspec.project.packaged import packaged_schema
+from batchspec.project.program import program_digest
 from batchspec.project.root import find_root
 from batchspec.project.settings import Settings, load_settings
 from batchspec.project.specs import find_specs
@@ -158,6 +159,7 @@ def loader(project: Project) -> SpecLoader:
         lock=project.lock,
         environment=project.environment,
         workers=project.workers,
+        program=program_digest,
     )
 
 

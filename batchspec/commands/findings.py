@@ -18,9 +18,11 @@ class Findings:
         self._repeats: dict[tuple[str, Location, str], int] = {}
         self._left_out = 0
         self.errors = 0
+        self.total = 0
 
     def __call__(self, found: Diagnostic) -> None:
         """Take a finding."""
+        self.total += 1
         key = (found.code, found.location, found.summary)
         if found.severity is Severity.ERROR:
             self.errors += 1

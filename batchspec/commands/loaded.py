@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batchspec.commands.sources import RememberedFiles
 from batchspec.core.answer_checks import AnswerCheck
@@ -23,7 +23,8 @@ class LoadedSpec:
     Of the sources, it is `written_in` itself and what it extends, and `included` are those that its templates include.
     Of a spec that goes on from another one, `upstream` is that one, and `rows` has none: they are joined to its
     answers, and `shape` then says which of them count. `check` is what answers are held to, if to anything. `workers`
-    may render it by its `recipe` in several processes.
+    may render it by its `recipe` in several processes. `made_of` gives a digest of all that it was loaded from, and of
+    the program. `read_at_load` are the sources that were read for it; the others are read by what rows say.
     """
 
     spec: Spec
@@ -39,6 +40,8 @@ class LoadedSpec:
     recipe: Recipe
     upstream: LoadedSpec | None = None
     workers: RowWorkers | None = None
+    made_of: Callable[[], str] | None = None
+    read_at_load: frozenset[str] = frozenset()
 
     def processes(self) -> int:
         """Return how many processes to render this spec in."""
@@ -51,4 +54,5 @@ class LoadedSpec:
     def parcels(self, processes: int) -> Generator[Parcel, None, None]:
         """Yield the chunks of this spec, rendered by other processes."""
         assert self.workers is not None
-        return self.workers.render(self.recipe, [*self.inputs.opened], processes)
+        recipe = replace(self.recipe, readings=self.inputs.readings)
+        return self.workers.render(recipe, [*self.inputs.opened], processes)

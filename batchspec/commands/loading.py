@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -38,7 +39,8 @@ class SpecLoader:
 
     `given` are values for variables, in place of those that the specs declare. `all_paths` are those of every spec of
     the project, for one that goes on from another. `lock` pins the models of all of them. `environment` is laid over
-    every spec that declares it. `workers` may render in several processes.
+    every spec that declares it. `workers` may render in several processes. `program` tells the program itself by a
+    digest; without it no plan is known again.
     """
 
     files: ProjectFiles
@@ -52,6 +54,7 @@ class SpecLoader:
     lock: ModelLock = field(default_factory=ModelLock)
     environment: str | None = None
     workers: RowWorkers | None = None
+    program: Callable[[], str] | None = None
 
     def load(self, paths: Sequence[str]) -> tuple[LoadedSpec, ...]:
         """Load every spec. Raises InvalidInputError with all that is wrong with any of them, each fault once."""
@@ -155,7 +158,18 @@ class SpecLoader:
             inputs=inputs,
             recipe=Recipe(spec=spec, files=PinnedFiles(self.files, included.texts), schema=body_schema, rows=rows),
             workers=self.workers,
+            made_of=None if self.program is None else partial(_made_of, self._parts(spec, files, inputs), self.program),
+            read_at_load=frozenset(files.used),
         )
+
+    def _parts(self, spec: Spec, files: RememberedFiles, inputs: RememberedFiles) -> str:
+        """Return all that a spec was loaded from, as text: files as they were read, and what is said elsewhere."""
+        chosen = (spec.environment, spec.variables, spec.targets, spec.pins)
+        return repr((spec.path, files.used, self.defaults, self.output_dir, *chosen, [*inputs.opened]))
+
+
+def _made_of(parts: str, program: Callable[[], str]) -> str:
+    return hashlib.sha256(f"{program()} {parts}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _raise_if_unfit(document: SourceDocument, checker: SchemaChecker) -> None:

@@ -11,6 +11,7 @@ from batchspec.commands.desired import DesiredChunk, RowsDigest, Stop, desired_c
 from batchspec.commands.findings import Findings
 from batchspec.commands.judging import Judged
 from batchspec.commands.loaded import LoadedSpec
+from batchspec.commands.unchanged import Unchanged
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.forms import Form
 from batchspec.core.ledger import Ledger, Recorded, RequestStatus
@@ -18,6 +19,7 @@ from batchspec.core.lines import request_line
 from batchspec.core.matrix import variant_mark
 from batchspec.core.metering import Costing, Meter, Sends
 from batchspec.core.model import BodyDigest, RequestDigest, Target
+from batchspec.core.plan_memo import PlanMemo
 from batchspec.core.planning import Action, Before, PendingShard, Plan, SpecPlan, VariantPlan, reason
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
 from batchspec.core.rendering import RenderedRow
@@ -60,23 +62,37 @@ def make_plan(
     """Plan every spec in one pass over its rows; `begin` starts a file for what is to be sent.
 
     With `costing` the plan also tells what sending comes to. A `book` takes note of each request that is to be sent.
-    With `remember` the ledger keeps what is found of answers.
+    With `remember` the ledger keeps what is found of answers, and what comes of specs that have nothing to send.
 
     Raises InvalidInputError, with every finding, when a row of any spec cannot be rendered.
     """
     findings = Findings()
     progress.start("rendering")
     planned = []
+    unchanged = Unchanged(ledger, stop, remember=remember)
     for loaded in specs:
+        # What was adopted just now is told with the counts, and is known of no earlier plan.
+        known = None if adopted else unchanged.recall(loaded)
+        if known is not None:
+            planned.append(_known_again(loaded.spec, known))
+            continue
         planner = _SpecPlanner(loaded, ledger, scratch, begin, adopted or {}, costing, book, remember=remember)
-        for chunk in desired_chunks(loaded, ledger, scratch, findings, progress, stop, with_values=False):
-            if not findings.errors:
-                planner.add(chunk)
+        with unchanged.watching(loaded, findings):
+            for chunk in desired_chunks(loaded, ledger, scratch, findings, progress, stop, with_values=False):
+                if not findings.errors:
+                    planner.add(chunk)
         planned.append(planner.finish())
     progress.finish()
     findings.raise_if_errors()
     shards = tuple(shard for each in planned for shard in each.shards)
-    return Plan(specs=tuple(each.plan for each in planned), shards=shards, refreshed=refreshed), tuple(planned)
+    plan = Plan(specs=tuple(each.plan for each in planned), shards=shards, refreshed=refreshed)
+    unchanged.keep(specs, plan.specs, {each.plan.name: each.rows_digest for each in planned if not each.redeclare})
+    return plan, tuple(planned)
+
+
+def _known_again(spec: Spec, memo: PlanMemo) -> PlannedSpec:
+    plan = memo.plan(spec.name, spec.path, spec.endpoint)
+    return PlannedSpec(plan=plan, shards=(), redeclare=False, rows_digest=memo.rows_digest)
 
 
 def declared_before(spec: Spec, ledger: Ledger) -> Before:

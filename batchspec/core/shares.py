@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 
 from batchspec.core.diagnostics import Diagnostic, DiagnosticSink
+from batchspec.core.hashed_reading import Readings
 from batchspec.core.json_text import encode
 from batchspec.core.model import Absence, BodyDigest, InputRow
 from batchspec.core.ports import ProjectFiles, RowSource
@@ -47,12 +48,16 @@ class RowWorkers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """All that another process needs to render a spec: the spec, its files, its body's schema and its rows."""
+    """All that another process needs to render a spec: the spec, its files, its body's schema and its rows.
+
+    `readings` are where the files of the rows are hashed to while they are read, if that is wanted.
+    """
 
     spec: Spec
     files: ProjectFiles
     schema: Mapping[str, object] | None
     rows: RowSource
+    readings: Readings | None = None
 
 
 class Parcel(NamedTuple):

@@ -24,6 +24,8 @@ def work() -> None:
             renderer = SpecRenderer(recipe.spec, recipe.files, recipe.schema)
             for parcel in render_share(recipe, renderer, share):
                 _send(parcel, answers)
+            if recipe.readings is not None:
+                _send(recipe.readings, answers)
         except BatchspecError as error:
             _send(error, answers)
 

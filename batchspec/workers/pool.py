@@ -11,11 +11,14 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from batchspec.core.contents import changed_meanwhile
 from batchspec.core.errors import BatchspecError
+from batchspec.core.hashed_reading import Readings
 from batchspec.core.shares import Parcel, Recipe, Share
+
+_T = TypeVar("_T")
 
 _WORTH_BYTES = 16 * 1024 * 1024
 _MOST_CHOSEN = 8
@@ -48,7 +51,7 @@ class Workers:
         return min(_cores(), _MOST_CHOSEN)
 
     def render(self, recipe: Recipe, inputs: Sequence[str], processes: int) -> Generator[Parcel, None, None]:
-        """Yield a spec's chunks, rendered, in order.
+        """Yield a spec's chunks, rendered, in order; at the end the recipe's readings hold what all of them have read.
 
         Raises FileProblemError where one of the `inputs`, which every process reads for itself, was changed meanwhile,
         and WorkerDiedError.
@@ -61,13 +64,15 @@ class Workers:
             ]
             number = 0
             while True:
-                parcel = running[number % processes].receive()
+                parcel = running[number % processes].receive(Parcel)
                 if parcel.last and self._marks(inputs) != before:
                     raise changed_meanwhile(inputs[0] if len(inputs) == 1 else "one of the inputs")
                 yield parcel
                 if parcel.last:
-                    return
+                    break
                 number += 1
+            for each in running if recipe.readings is not None else ():
+                recipe.readings.add(each.receive(Readings))
 
     def _marks(self, inputs: Sequence[str]) -> list[tuple[int, int, int]]:
         """Return the size and what else changes with each file; nothing for one that is not there."""
@@ -117,8 +122,8 @@ class _Worker:
         self._process.kill()
         self._process.wait()
 
-    def receive(self) -> Parcel:
-        """Return the next chunk. Raises WorkerDiedError, and what the process has raised."""
+    def receive(self, kind: type[_T]) -> _T:
+        """Return the next thing, of this kind. Raises WorkerDiedError, and what the process has raised."""
         try:
             received = pickle.load(self._answers)  # noqa: S301 - from a process of our own
         except (EOFError, pickle.UnpicklingError):
@@ -130,7 +135,7 @@ class _Worker:
             ) from None
         if isinstance(received, BatchspecError):
             raise received
-        assert isinstance(received, Parcel)
+        assert isinstance(received, kind)
         return received
 
 
