@@ -19,7 +19,6 @@ from batchspec.core.lines import request_line
 from batchspec.core.matrix import variant_mark
 from batchspec.core.metering import Costing, Meter, Sends
 from batchspec.core.model import BodyDigest, RequestDigest, Target
-from batchspec.core.plan_memo import PlanMemo
 from batchspec.core.planning import Action, Before, PendingShard, Plan, SpecPlan, VariantPlan, reason
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
 from batchspec.core.rendering import RenderedRow
@@ -39,9 +38,9 @@ class PlannedSpec:
     """
 
     plan: SpecPlan
-    shards: tuple[PendingShard, ...]
-    redeclare: bool
     rows_digest: str
+    shards: tuple[PendingShard, ...] = ()
+    redeclare: bool = False
     again: Sequence[RequestDigest] = ()
 
 
@@ -74,7 +73,7 @@ def make_plan(
         # What was adopted just now is told with the counts, and is known of no earlier plan.
         known = None if adopted else unchanged.recall(loaded)
         if known is not None:
-            planned.append(_known_again(loaded.spec, known))
+            planned.append(PlannedSpec(plan=known.plan(loaded.spec), rows_digest=known.rows_digest))
             continue
         planner = _SpecPlanner(loaded, ledger, scratch, begin, adopted or {}, costing, book, remember=remember)
         with unchanged.watching(loaded, findings):
@@ -88,11 +87,6 @@ def make_plan(
     plan = Plan(specs=tuple(each.plan for each in planned), shards=shards, refreshed=refreshed)
     unchanged.keep(specs, plan.specs, {each.plan.name: each.rows_digest for each in planned if not each.redeclare})
     return plan, tuple(planned)
-
-
-def _known_again(spec: Spec, memo: PlanMemo) -> PlannedSpec:
-    plan = memo.plan(spec.name, spec.path, spec.endpoint)
-    return PlannedSpec(plan=plan, shards=(), redeclare=False, rows_digest=memo.rows_digest)
 
 
 def declared_before(spec: Spec, ledger: Ledger) -> Before:

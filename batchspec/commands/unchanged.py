@@ -79,7 +79,7 @@ class Unchanged:
             for each, reading in zip(chain, readings, strict=True):
                 stack.enter_context(each.inputs.hashing(reading))
             yield
-        sound = all(reading.sound and not reading.open for reading in readings)
+        sound = all(reading.sound and not reading.unfinished for reading in readings)
         if sound and findings.total == before and all(map(_is_told_by_texts, chain)):
             self._read[loaded.spec.name] = readings
 
@@ -97,7 +97,7 @@ class Unchanged:
                 text = written(self._memo(loaded, plan, rows_digests[name]))
                 known = read(text)
                 # Whatever a memo cannot say makes a difference here.
-                if known is not None and known.plan(plan.name, plan.path, plan.endpoint) == plan:
+                if known is not None and known.plan(loaded.spec) == plan:
                     told[name] = text
         if told:
             self._ledger.remember_plans(told)

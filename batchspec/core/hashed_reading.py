@@ -18,17 +18,17 @@ class Readings:
     """The SHA-256, in hexadecimal, of each file that was read, by its path, in the order of reading.
 
     `sound` is whether each was read from its beginning on, and was the same each time. One that is still being read
-    counts in `open`.
+    counts in `unfinished`.
     """
 
     digests: dict[str, str] = field(default_factory=dict)
     sound: bool = True
-    open: int = 0
+    unfinished: int = 0
 
     def add(self, other: Readings) -> None:
         """Add what another process has read: it must have been the same."""
         same = all(self.digests.setdefault(path, digest) == digest for path, digest in other.digests.items())
-        self.sound = self.sound and other.sound and not other.open and same
+        self.sound = self.sound and other.sound and not other.unfinished and same
 
 
 def hashed(stream: BinaryIO, path: str, readings: Readings) -> BinaryIO:
@@ -45,7 +45,7 @@ class _Hashed(io.RawIOBase):
         self._readings = readings
         self._digest = hashlib.sha256()
         self._at = 0
-        readings.open += 1
+        readings.unfinished += 1
 
     def readable(self) -> bool:
         return True
@@ -81,7 +81,7 @@ class _Hashed(io.RawIOBase):
 
     def _finish(self) -> None:
         readings = self._readings
-        readings.open -= 1
+        readings.unfinished -= 1
         if not readings.sound:
             return
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from batchspec.core.json_text import JsonError, encode, parse
 from batchspec.core.planning import Action, SpecPlan, VariantPlan
+from batchspec.core.spec import Spec
 
 _FORM = 1
 
@@ -32,9 +33,9 @@ class PlanMemo:
     rows_digest: str
     variants: tuple[VariantPlan, ...]
 
-    def plan(self, name: str, path: str, endpoint: str) -> SpecPlan:
-        """Return the plan that came of it, of a spec of this name."""
-        return SpecPlan(name=name, path=path, endpoint=endpoint, variants=self.variants)
+    def plan(self, spec: Spec) -> SpecPlan:
+        """Return the plan that came of it, of the spec that it is of."""
+        return SpecPlan(name=spec.name, path=spec.path, endpoint=spec.endpoint, variants=self.variants)
 
 
 def is_settled(plan: SpecPlan, *, others_send: bool) -> bool:

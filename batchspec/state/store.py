@@ -50,6 +50,7 @@ class SqliteLedger(Answers, Claims, Declarations, UsageTables, SavedPlans, SpecP
         self._database.close()
         if self._header is not None:
             self._header.close()
+            self._header = None
 
     def bind(self, provider: str) -> None:
         """Tie this state to one provider, for good. Raises AccessError when it belongs to another one."""

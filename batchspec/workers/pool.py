@@ -71,8 +71,9 @@ class Workers:
                 if parcel.last:
                     break
                 number += 1
-            for each in running if recipe.readings is not None else ():
-                recipe.readings.add(each.receive(Readings))
+            if recipe.readings is not None:
+                for each in running:
+                    recipe.readings.add(each.receive(Readings))
 
     def _marks(self, inputs: Sequence[str]) -> list[tuple[int, int, int]]:
         """Return the size and what else changes with each file; nothing for one that is not there."""

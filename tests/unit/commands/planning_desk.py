@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from batchspec.core.model_lock import ModelLock
 from batchspec.core.outcomes import Outcome, OutcomeKind
 from batchspec.core.planning import Plan
 from batchspec.core.saved_plan import Batch
+from batchspec.core.shares import RowWorkers
 from batchspec.core.variables import Given
 from batchspec.inputs import open_rows
 from batchspec.project.files import RootedFiles
@@ -66,6 +68,7 @@ class Settings:
     lock: ModelLock = field(default_factory=ModelLock)
     defaults: Mapping[str, object] = field(default_factory=dict)
     environment: str | None = None
+    workers: RowWorkers | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,12 +103,13 @@ class Desk:
             default_places={},
             output_dir="results",
             schema=packaged_schema,
-            open_rows=open_rows,
+            open_rows=partial(open_rows, root=self.root),
             given=settings.given,
             all_paths=lambda: sorted(path.name for path in self.root.glob("*.batchspec.yaml")),
             lock=settings.lock,
             environment=settings.environment,
             program=lambda: settings.program,
+            workers=settings.workers,
         )
         return loader.load(paths or ("demo.batchspec.yaml",))
 
@@ -118,14 +122,23 @@ class Desk:
         """Plan as a run of its own would, and hold it to a plan that knows nothing of earlier ones."""
         with self.ledger() as ledger:
             specs, progress = self.load(*paths), Counting()
-            plan, planned, _ = _planned(specs, ledger, progress, remember=remember)
+            plan, planned = self.planned(specs, ledger, progress, remember=remember)
         with self.ledger() as ledger:
             ledger._header, header = None, ledger._header
-            anew, afresh, _ = _planned(self.load(*paths), ledger, Counting(), remember=False)
+            anew, afresh = self.planned(self.load(*paths), ledger, Counting(), remember=False)
             ledger._header = header
         assert plan == anew
         assert [_known_by(each) for each in planned] == [_known_by(each) for each in afresh]
         return Seen(document=spec_documents(plan), rendered=progress.rows, sends=plan.sends)
+
+    def planned(
+        self, specs: Sequence[LoadedSpec], ledger: SqliteLedger, progress: Counting, *, remember: bool = True
+    ) -> tuple[Plan, Sequence[PlannedSpec]]:
+        """Plan, and no more."""
+        with SqliteScratch() as scratch:
+            return make_plan(
+                specs, ledger=ledger, scratch=scratch, progress=progress, stop=lambda: None, remember=remember
+            )
 
     def settle(self, *paths: str, answer: bytes | None = b"{}") -> None:
         """Send and answer everything, and record what is declared, as an apply does. Without an answer it is sent."""
@@ -140,42 +153,29 @@ class Desk:
                     if each.redeclare:
                         rows = declared_rows(loaded, scratch)
                         ledger.declare(loaded.spec.name, loaded.spec.path, loaded.spec.targets, rows)
-            for digest, batch in book.sent.items():
-                self._answer(ledger, digest, batch, answer)
+            for batch in set(book.sent.values()):
+                self._answer(ledger, [digest for digest in book.sent if book.sent[digest] == batch], batch, answer)
 
-    def _answer(self, ledger: SqliteLedger, digest: RequestDigest, batch: Batch, answer: bytes | None) -> None:
+    def _answer(
+        self, ledger: SqliteLedger, digests: Sequence[RequestDigest], batch: Batch, answer: bytes | None
+    ) -> None:
         self._jobs += 1
         request = ClaimRequest(
             shard=f"shard {self._jobs}",
             spec=batch.spec,
             endpoint="/v1/chat/completions",
             model=batch.model,
-            requests=1,
+            requests=len(digests),
         )
-        claim = ledger.claim(request, [ClaimLine("id", digest)], float(self._jobs))
+        lines = [ClaimLine(f"id-{number}", digest) for number, digest in enumerate(digests)]
+        claim = ledger.claim(request, lines, float(self._jobs))
         ledger.mark_sending(claim.id, 1.0)
         job = BatchJob(id=f"job-{self._jobs}", status=BatchJobStatus.SUCCESS, status_text="SUCCESS", endpoint="")
         ledger.mark_created(claim.id, job)
         if answer is not None:
-            ledger.take_in(claim.id, [(digest, Outcome(OutcomeKind.SUCCEEDED, 200, answer, None, None))])
+            outcome = Outcome(OutcomeKind.SUCCEEDED, 200, answer, None, None)
+            ledger.take_in(claim.id, [(digest, outcome) for digest in digests])
             ledger.mark_collected(claim.id, 2.0)
-
-
-def _planned(
-    specs: Sequence[LoadedSpec], ledger: SqliteLedger, progress: Counting, *, remember: bool
-) -> tuple[Plan, Sequence[PlannedSpec], Book]:
-    book = Book()
-    with SqliteScratch() as scratch:
-        plan, planned = make_plan(
-            specs,
-            ledger=ledger,
-            scratch=scratch,
-            progress=progress,
-            stop=lambda: None,
-            book=book,
-            remember=remember,
-        )
-    return plan, planned, book
 
 
 def _known_by(planned: PlannedSpec) -> tuple[object, ...]:

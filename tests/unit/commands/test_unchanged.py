@@ -142,12 +142,14 @@ def declared_by_another(desk: Desk) -> None:
         ledger.declare("demo", "elsewhere.batchspec.yaml", desk.load()[0].spec.targets, [])
 
 
+ONE = "digest = (SELECT max(digest) FROM request)"
+
 LEDGER: dict[str, Callable[[Desk], object]] = {
     "asked again": asked,
     "forgotten": forgotten,
     "declared by another spec of this name": declared_by_another,
-    "failed by another hand": lambda desk: by_hand(desk, "UPDATE request SET status = 4 WHERE claim_id = 2"),
-    "held by another hand": lambda desk: by_hand(desk, "UPDATE request SET status = 5 WHERE claim_id = 2"),
+    "failed by another hand": lambda desk: by_hand(desk, f"UPDATE request SET status = 4 WHERE {ONE}"),
+    "held by another hand": lambda desk: by_hand(desk, f"UPDATE request SET status = 5 WHERE {ONE}"),
     "removed by another hand": lambda desk: by_hand(desk, "DELETE FROM request"),
     "declared otherwise by another hand": lambda desk: by_hand(desk, "DELETE FROM declared"),
 }
@@ -215,9 +217,10 @@ def test_answers_that_another_process_collects_are_seen(desk: Desk) -> None:
     assert desk.plan().document[0]["variants"][0]["in_flight"] == 1
     assert desk.plan().rendered == 0
     with desk.ledger() as ledger:
-        [line] = ledger.claim_lines(6)
-        ledger.take_in(6, [(line.digest, Outcome(OutcomeKind.FAILED, 400, None, "refused", None))])
-        ledger.mark_collected(6, 9.0)
+        [claim] = ledger.claims_in_flight()
+        [line] = ledger.claim_lines(claim.id)
+        ledger.take_in(claim.id, [(line.digest, Outcome(OutcomeKind.FAILED, 400, None, "refused", None))])
+        ledger.mark_collected(claim.id, 9.0)
     seen = desk.plan()
     assert seen.document[0]["variants"][0]["failed"] == 1
     assert seen.rendered == 6
