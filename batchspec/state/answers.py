@@ -64,6 +64,9 @@ class Answers(PlanMemos):
 
     def ask_again(self, digests: Sequence[RequestDigest], statuses: frozenset[RequestStatus]) -> int:
         """Mark those of these requests that have one of the statuses to be sent again; return how many."""
+        if not digests:
+            # A transaction, even an empty one, lets go what is remembered of plans.
+            return 0
         of_these = ", ".join(str(int(status)) for status in statuses)
         with transaction(self._database):
             return self._database.conn.executemany(
