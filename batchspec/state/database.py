@@ -178,13 +178,15 @@ def _statements(script: str) -> Iterator[str]:
 def transaction(database: Database, *, keeps_plans: bool = False) -> Iterator[None]:
     """Run a block as one durable write, taking the write lock at once so that it cannot fail half way for want of it.
 
-    What is remembered of plans goes with it, unless the block changes nothing that plans go by, and says so. Raises
-    StateError when the file cannot be written.
+    With any change goes what is remembered of plans, unless the block changes nothing that plans go by, and says so.
+    Raises StateError when the file cannot be written.
     """
+    connection = database.conn
     with _locked(database):
-        if not keeps_plans:
-            database.conn.execute(FORGET_PLANS)
+        before = connection.total_changes
         yield
+        if not keeps_plans and connection.total_changes != before:
+            connection.execute(FORGET_PLANS)
 
 
 @contextmanager

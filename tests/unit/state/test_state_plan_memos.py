@@ -112,6 +112,20 @@ def test_every_method_that_writes_is_in_one_of_these_lists() -> None:
     assert public == others | reading | set(CHANGES) | set(OF_NO_ACCOUNT)
 
 
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        lambda ledger: ledger.ask_again([], frozenset({RequestStatus.CLAIMED})),
+        lambda ledger: ledger.ask_again([digest("unknown")], frozenset({RequestStatus.CLAIMED})),
+        lambda ledger: ledger.take_in(1, []),
+        lambda ledger: ledger.finish_plan("unknown", 1.0),
+    ],
+)
+def test_what_changes_nothing_leaves_it(ledger: SqliteLedger, nothing: Callable[[SqliteLedger], object]) -> None:
+    nothing(ledger)
+    assert remembers(ledger)
+
+
 def test_a_write_that_fails_changes_nothing(ledger: SqliteLedger) -> None:
     with pytest.raises(Exception, match="claimed or answered"):
         ledger.claim(shard("again", 1), lines("a"), 2.0)
