@@ -1,129 +1,128 @@
-"""Measures every stage at some numbers of rows and writes the table: `python -m benchmarks.speed --rows 10000`."""
+"""Measures batchspec stage by stage, beside the script by hand and the limit, and writes the table with its goals.
+
+All: `python -m benchmarks.speed --glosses PATH`. One: `python -m benchmarks.speed --stage plan --rows 100000`.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import shutil
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.speed.measuring import Measured, measure
-from benchmarks.speed.work import edit_one, write_work
+from benchmarks.speed.goals import Goal, memory_goals, speed_goals, start_goals, transfer_goals
+from benchmarks.speed.stages import STAGES, Bench, Line
+from benchmarks.speed.start import start_up
+from benchmarks.speed.table import page
+from benchmarks.speed.transfers import transfers
+from benchmarks.speed.work import TICKETS, Work, glosses
 
-ROOT = Path(__file__).parents[2]
-PROGRAM = (sys.executable, "-m", "batchspec")
-EMULATED = ("--provider", "emulator")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One row of the table: a stage, the number of rows, and what it took."""
-
-    stage: str
-    rows: int
-    took: Measured
-
-
-class Bench:
-    """One number of rows: its folder, and what is measured in it, each stage on what the one before has left."""
-
-    def __init__(self, folder: Path, rows: int, repeat: int) -> None:
-        self._folder = folder
-        self._rows = rows
-        self._repeat = repeat
-        self._environ = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-        for name in ("MISTRAL_API_KEY", "MISTRAL_BASE_URL", "BATCHSPEC_STATE", "BATCHSPEC_PROVIDER"):
-            self._environ.pop(name, None)
-        self.lines: list[Line] = []
-
-    def run(self) -> None:
-        """Measure everything."""
-        write_work(self._folder, self._rows)
-        once = 1 if self._rows > 100_000 else self._repeat
-        self._take("by hand, first run", (sys.executable, "by_hand.py"), once, self._forget_by_hand)
-        self._take("by hand, nothing changed", (sys.executable, "by_hand.py"), once)
-        self._take("validate", (*PROGRAM, "validate"), once)
-        self._take("render", (*PROGRAM, "render", "--out", "rendered"), once)
-        self._take("plan, nothing recorded", (*PROGRAM, "plan", "--no-refresh"), once)
-        self._take("apply --wait, first run", (*PROGRAM, "apply", "--yes", "--wait", *EMULATED), once, self._forget)
-        self._take("plan, nothing changed", (*PROGRAM, "plan", *EMULATED), once)
-        self._take("apply, nothing changed", (*PROGRAM, "apply", "--yes", *EMULATED), once)
-        self._take("results", (*PROGRAM, "results", *EMULATED), once)
-        edit_one(self._folder)
-        self._take("plan, one row edited", (*PROGRAM, "plan", *EMULATED), once)
-
-    def _take(
-        self, stage: str, command: tuple[str, ...], repeat: int, before: Callable[[], None] | None = None
-    ) -> None:
-        took = measure(command, self._folder, environ=self._environ, repeat=repeat, before=before)
-        self.lines.append(Line(stage=stage, rows=self._rows, took=took))
-        sys.stderr.write(f"{self._rows:>9,} {stage:<28} {took.seconds:8.2f} s {took.cpu:8.2f} s CPU\n")
-
-    def _forget(self) -> None:
-        shutil.rmtree(self._folder / ".batchspec", ignore_errors=True)
-        shutil.rmtree(self._folder / "results", ignore_errors=True)
-
-    def _forget_by_hand(self) -> None:
-        (self._folder / "sent.db").unlink(missing_ok=True)
-
-
-def start_up(folder: Path, repeat: int) -> list[Line]:
-    """Measure what it costs to start, beside a Python that does nothing."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    commands = {
-        "python -c pass": (sys.executable, "-c", "pass"),
-        "--version": (*PROGRAM, "--version"),
-        "--help": (*PROGRAM, "--help"),
-    }
-    return [
-        Line(stage=stage, rows=0, took=measure(command, folder, environ=environ, repeat=repeat))
-        for stage, command in commands.items()
-    ]
-
-
-def table(lines: list[Line]) -> str:
-    """Return the Markdown table; `by hand` is how often the script by hand goes into the time, per row of work."""
-    hand = {line.rows: line.took.cpu for line in lines if line.stage == "by hand, first run"}
-    machine = f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores"
-    told = [
-        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine}. Seconds are medians; memory is the largest of all runs.",
-        "",
-        "| stage | rows | seconds | CPU seconds | rows a second | CPU against by hand | peak MB |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for line in lines:
-        took = line.took
-        speed = f"{line.rows / took.seconds:,.0f}" if line.rows else "-"
-        ratio = f"{took.cpu / hand[line.rows]:.2f}" if hand.get(line.rows) else "-"
-        rows = f"{line.rows:,}" if line.rows else "-"
-        cells = (line.stage, rows, f"{took.seconds:.2f}", f"{took.cpu:.2f}", speed, ratio, f"{took.peak / 1e6:.0f}")
-        told.append(f"| {' | '.join(cells)} |")
-    return "\n".join(told) + "\n"
+ALONE = ("start", "transfer")
+_Part = tuple[str, list[Line]]
+_STAGES = """\
+stages over rows:
+  by-hand    the script of a user: render only; with digests in SQLite, first run and nothing changed
+  limit      DuckDB's SQL on one thread, and copying its lines
+  validate   check the spec and every row
+  render     write the lines (one core, all cores)
+  plan       the first plan, nothing recorded
+  spool      the first run up to the upload: render, check, digest, record, spool
+  apply      the same with upload and the job
+  unchanged  plans after it: inputs the same bytes; and rendered again, since another column has changed
+  edited     plans after the edit of one row
+  collect    download, check, take in, join and write the results; and the same by hand
+  export     results as JSONL and Parquet; and the same by hand
+stages by themselves:
+  start      help, the version, a small spec, beside `python -c pass`
+  transfer   a file up and down, beside curl and requests
+"""
 
 
 def main() -> None:
-    """Read the options, measure, and write the table to stdout and, with --out, to a file."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
-    parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="batchspec-speed-") as name:
-        lines = start_up(Path(name), given.repeat)
-        for rows in given.rows:
-            bench = Bench(Path(name) / str(rows), rows, given.repeat)
-            bench.run()
-            lines += bench.lines
-    text = table(lines)
+    """Read the options, measure, and write the page."""
+    given = _options()
+    parts: list[_Part] = []
+    goals: list[Goal] = []
+    with tempfile.TemporaryDirectory(prefix="batchspec-speed-", dir=given.folder) as name:
+        folder = Path(name)
+        base = _alone(given, folder, parts, goals)
+        for work in _works(given):
+            _over_rows(given, work, folder, base, parts, goals)
+    text = page(parts, goals, f"python -m benchmarks.speed {' '.join(sys.argv[1:])}".strip())
     sys.stdout.write(text)
     if given.out is not None:
-        given.out.write_text(f"# Speed and memory\n\n{text}", encoding="utf-8")
+        given.out.write_text(text, encoding="utf-8")
+
+
+def _works(given: argparse.Namespace) -> list[Work]:
+    works = [TICKETS] if "tickets" in given.work else []
+    if "glosses" in given.work and not set(given.stage).issubset(ALONE):
+        if given.glosses is not None and given.glosses.exists():
+            works.append(glosses(given.glosses))
+        else:
+            sys.stderr.write("WordNet's glosses are left out: --glosses says where they are\n")
+    return works
+
+
+def _over_rows(
+    given: argparse.Namespace, work: Work, folder: Path, base: int, parts: list[_Part], goals: list[Goal]
+) -> None:
+    """Measure the stages over one work at every number of rows, of which the largest is held to the goals."""
+    by_rows: dict[int, list[Line]] = {}
+    facts: dict[str, float] = {}
+    for rows in [] if set(given.stage).issubset(ALONE) else given.rows:
+        bench = Bench(
+            work=work,
+            folder=folder / f"{work.name}-{rows}",
+            rows=rows,
+            repeat=given.repeat if rows <= 100_000 else given.repeat_large,
+            stages=given.stage,
+        )
+        # A work with fewer rows than asked for is measured whole, and once.
+        if bench.write() not in by_rows:
+            bench.run()
+            by_rows[bench.rows], facts = bench.lines, bench.facts
+    if by_rows:
+        most = max(by_rows)
+        parts.append((work.title, [line for lines in by_rows.values() for line in lines]))
+        found = [*speed_goals(by_rows[most], facts), *memory_goals(by_rows, base)]
+        goals += [goal._replace(name=f"{work.name}, {most:,} rows: {goal.name}") for goal in found]
+
+
+def _alone(given: argparse.Namespace, folder: Path, parts: list[_Part], goals: list[Goal]) -> int:
+    """Measure what needs no rows; return what a plan of one row takes in memory, 0 where that was not measured."""
+    base = 0
+    if "start" in given.stage:
+        lines = start_up(folder / "start", max(given.repeat * 4, 10))
+        base = next(line.took.peak for line in lines if line.stage.startswith("plan"))
+        parts.append(("Start-up", lines))
+        goals += start_goals(lines)
+    if "transfer" in given.stage:
+        lines = transfers(folder / "transfer", given.megabytes, given.repeat)
+        parts.append((f"A file of {given.megabytes} MB over loopback", lines))
+        goals += transfer_goals(lines)
+    return base
+
+
+def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed",
+        description=__doc__,
+        epilog=_STAGES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    every = (*ALONE, *STAGES)
+    parser.add_argument("--stage", nargs="+", choices=every, default=every, metavar="STAGE", help="default: all")
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], metavar="N")
+    parser.add_argument("--work", nargs="+", choices=("tickets", "glosses"), default=["tickets", "glosses"])
+    parser.add_argument("--glosses", type=Path, metavar="CSV", help="WordNet's glosses, which are no part of this")
+    parser.add_argument("--repeat", type=int, default=5, help="runs of each, up to 100,000 rows; default: 5")
+    parser.add_argument("--repeat-large", type=int, default=1, help="runs of each above; default: 1")
+    parser.add_argument("--megabytes", type=int, default=512, help="the file of `transfer`; default: 512")
+    parser.add_argument("--folder", type=Path, help="where to work; default: the system's temporary folder")
+    parser.add_argument("--out", type=Path, help="write the page there too: benchmarks/RESULTS.md")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
