@@ -10,9 +10,9 @@ from batchspec.commands.desired import DesiredChunk, desired_chunks
 from batchspec.commands.findings import Findings
 from batchspec.commands.judging import Judged
 from batchspec.commands.loaded import LoadedSpec
-from batchspec.commands.plan import declared_before
 from batchspec.commands.refresh import Refresh, refresh
 from batchspec.commands.results import export
+from batchspec.commands.spec_planner import declared_before
 from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.errors import InvalidInputError

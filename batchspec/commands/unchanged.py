@@ -17,7 +17,7 @@ from batchspec.core.errors import FileProblemError
 from batchspec.core.hashed_reading import Readings
 from batchspec.core.ledger import Ledger
 from batchspec.core.model import InlineRows, InputFiles, SpecResults
-from batchspec.core.plan_memo import Digests, PlanMemo, is_settled, read, written
+from batchspec.core.plan_memo import ChunkCounts, Digests, PlanMemo, is_settled, read, written
 from batchspec.core.planning import SpecPlan
 from batchspec.core.ports import ProjectFiles
 
@@ -32,6 +32,8 @@ class Unchanged:
         self._stop = stop
         self._remember = remember
         self._read: dict[str, list[Readings]] = {}
+        self._known_chunks: dict[str, ChunkCounts] = {}
+        self._found_chunks: dict[str, ChunkCounts] = {}
         if remember:
             ledger.begin_planning()
 
@@ -44,8 +46,20 @@ class Unchanged:
         memo = None if told is None else read(told)
         if memo is None or memo.made_of != _made_of(chain) or len(memo.inputs) != len(chain) != len(memo.texts):
             return None
+        self._known_chunks[loaded.spec.name] = memo.chunks
         same = all(map(self._reads_the_same, chain, memo.texts, memo.inputs))
         return memo if same else None
+
+    def settled_chunks(self, loaded: LoadedSpec) -> ChunkCounts:
+        """Return what the last plan found settled of a spec that was not recalled whole, while the ledger is the same.
+
+        A chunk is told by its rows and their requests; all else that counts depend on is in what the spec is made of.
+        """
+        return self._known_chunks.get(loaded.spec.name, {})
+
+    def note_settled(self, loaded: LoadedSpec, chunks: ChunkCounts) -> None:
+        """Take note of what is settled of a spec, to be kept with its plan."""
+        self._found_chunks[loaded.spec.name] = chunks
 
     def _reads_the_same(self, loaded: LoadedSpec, texts: Digests, inputs: Digests) -> bool:
         included = loaded.included
@@ -110,6 +124,7 @@ class Unchanged:
             inputs=[reading.digests for reading in self._read[loaded.spec.name]],
             rows_digest=rows_digest,
             variants=plan.variants,
+            chunks=self._found_chunks.get(loaded.spec.name, {}),
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchspec.core.json_text import JsonError, encode, parse
 from batchspec.core.planning import Action, SpecPlan, VariantPlan
@@ -18,13 +18,17 @@ _FORM = 1
 Digests = Mapping[str, str]
 """SHA-256, in hexadecimal, by path."""
 
+ChunkCounts = Mapping[str, Sequence[Mapping[Action, int]]]
+"""What is to be done about the requests of a chunk, for each variant, by the hexadecimal of what the chunk tells."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanMemo:
     """A remembered plan of one spec. Of a spec that goes on from others, texts and inputs have a part for each.
 
     `made_of` is the digest of all that the spec was loaded from, and of the program. `texts` are what its templates
-    read by what the rows say, and `inputs` the files that the rows were read from.
+    read by what the rows say, and `inputs` the files that the rows were read from. `chunks` are those of its rows that
+    can be known by themselves.
     """
 
     made_of: str
@@ -32,6 +36,7 @@ class PlanMemo:
     inputs: Sequence[Digests]
     rows_digest: str
     variants: tuple[VariantPlan, ...]
+    chunks: ChunkCounts = field(default_factory=dict)
 
     def plan(self, spec: Spec) -> SpecPlan:
         """Return the plan that came of it, of the spec that it is of."""
@@ -70,6 +75,10 @@ def written(memo: PlanMemo) -> str:
         "inputs": [dict(each) for each in memo.inputs],
         "rows_digest": memo.rows_digest,
         "variants": variants,
+        "chunks": {
+            told: [{action.value: count for action, count in each.items()} for each in counts]
+            for told, counts in memo.chunks.items()
+        },
     }
     return encode(told).decode("utf-8")
 
@@ -86,25 +95,32 @@ def read(text: str) -> PlanMemo | None:
             inputs=[_digests(each) for each in told["inputs"]],
             rows_digest=_text(told["rows_digest"]),
             variants=tuple(_variant(each) for each in told["variants"]),
+            chunks={key: [_actions(each) for each in counts] for key, counts in told["chunks"].items()},
         )
     except (JsonError, KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
 def _variant(told: Mapping[str, object]) -> VariantPlan:
-    actions, matrix, asked = told["actions"], told["matrix"], told["asked"]
-    if not isinstance(actions, dict) or not isinstance(matrix, dict):
+    matrix, asked = told["matrix"], told["asked"]
+    if not isinstance(matrix, dict):
         raise TypeError("not of this form")
     return VariantPlan(
         model=_text(told["model"]),
         asked=None if asked is None else _text(asked),
         matrix=matrix,
-        actions=Counter({Action(name): _count(count) for name, count in actions.items()}),
+        actions=_actions(told["actions"]),
         rows=_count(told["rows"]),
         requests=_count(told["requests"]),
         duplicates=_count(told["duplicates"]),
         replicates=_count(told["replicates"]),
     )
+
+
+def _actions(told: object) -> Counter[Action]:
+    if not isinstance(told, dict):
+        raise TypeError("not of this form")
+    return Counter({Action(name): _count(count) for name, count in told.items()})
 
 
 def _digests(told: Mapping[str, object]) -> Digests:

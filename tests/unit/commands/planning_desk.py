@@ -17,7 +17,8 @@ from project_world import Silent
 from batchspec.commands.desired import declared_rows
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.loading import SpecLoader
-from batchspec.commands.plan import PlannedSpec, make_plan
+from batchspec.commands.plan import make_plan
+from batchspec.commands.spec_planner import PlannedSpec
 from batchspec.core.ledger import ClaimLine, ClaimRequest
 from batchspec.core.model import BatchJob, BatchJobStatus, RequestDigest
 from batchspec.core.model_lock import ModelLock
