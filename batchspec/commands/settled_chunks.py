@@ -10,22 +10,22 @@ from batchspec.core.planning import Action, VariantPlan
 
 
 class SettledChunks:
-    """The chunks of one spec by what they tell of their rows: `known` from an earlier plan, `found` by this one."""
+    """The chunks of one spec by what they ask for: `known` from an earlier plan, `found` by this one."""
 
     def __init__(self, known: ChunkCounts) -> None:
         self._known = known
         self.found: dict[str, Sequence[Mapping[Action, int]]] = {}
 
-    def recalled(self, told: bytes, variants: Sequence[VariantPlan]) -> bool:
+    def recalled(self, asked: bytes, variants: Sequence[VariantPlan]) -> bool:
         """Count what an earlier plan counted in this chunk; return False where none has settled it."""
-        counts = self._known.get(told.hex())
+        counts = self._known.get(asked.hex())
         if counts is None or len(counts) != len(variants):
             return False
         for variant, actions in zip(variants, counts, strict=True):
             variant.actions.update(actions)
-        self.found[told.hex()] = counts
+        self.found[asked.hex()] = counts
         return True
 
-    def settled(self, told: bytes, before: Sequence[Counter[Action]], variants: Sequence[VariantPlan]) -> None:
+    def settled(self, asked: bytes, before: Sequence[Counter[Action]], variants: Sequence[VariantPlan]) -> None:
         """Take note of a chunk with nothing to send or to declare anew, and of what has been counted since `before`."""
-        self.found[told.hex()] = [each.actions - counted for each, counted in zip(variants, before, strict=True)]
+        self.found[asked.hex()] = [each.actions - counted for each, counted in zip(variants, before, strict=True)]

@@ -23,6 +23,7 @@ from batchspec.core.ports import Scratch, SpoolWriter
 from batchspec.core.rendering import RenderedRow
 from batchspec.core.saved_plan import Batch, PlanBook, variant_key
 from batchspec.core.sharding import CutShard, ShardCutter, goes_inline, inline_limits
+from batchspec.core.shares import asked_by
 from batchspec.core.spec import Spec, Submit
 
 Adopted = Mapping[tuple[str, str, str], int]
@@ -149,8 +150,7 @@ class SpecPlanner:
 
     def add(self, chunk: DesiredChunk) -> None:
         """Decide about a chunk's requests, and put the lines that are to be sent into their shards."""
-        told = chunk.told()
-        self._rows_digest.add(told)
+        self._rows_digest.add(chunk.told())
         for absence in chunk.absences:
             self._waiting += absence.rows if absence.waits else 0
             self._blocked += 0 if absence.waits else absence.rows
@@ -158,7 +158,8 @@ class SpecPlanner:
         # What repeats, or is missing, depends on other chunks.
         alone = not chunk.repeated and not chunk.absences
         variants = [*self._variants.values()]
-        if alone and self._settled.recalled(told, variants):
+        asked = asked_by(chunk.rows)
+        if alone and self._settled.recalled(asked, variants):
             self._still_declared.update([row.form.key for row in chunk.rows])
             return
         before = [variant.actions.copy() for variant in variants]
@@ -167,7 +168,7 @@ class SpecPlanner:
         changed = self._compare(chunk.rows if self._names_ids else fresh, fresh, requests.sending)
         self._send(fresh, requests.sending)
         if alone and requests.settled and not changed:
-            self._settled.settled(told, before, variants)
+            self._settled.settled(asked, before, variants)
 
     def _count(self, chunk: DesiredChunk) -> None:
         self._rows += len(chunk.rows)

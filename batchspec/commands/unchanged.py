@@ -53,7 +53,7 @@ class Unchanged:
     def settled_chunks(self, loaded: LoadedSpec) -> ChunkCounts:
         """Return what the last plan found settled of a spec that was not recalled whole, while the ledger is the same.
 
-        A chunk is told by its rows and their requests; all else that counts depend on is in what the spec is made of.
+        A chunk is known by its requests; all else that counts depend on is in what the spec is made of.
         """
         return self._known_chunks.get(loaded.spec.name, {})
 

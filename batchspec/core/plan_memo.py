@@ -19,7 +19,7 @@ Digests = Mapping[str, str]
 """SHA-256, in hexadecimal, by path."""
 
 ChunkCounts = Mapping[str, Sequence[Mapping[Action, int]]]
-"""What is to be done about the requests of a chunk, for each variant, by the hexadecimal of what the chunk tells."""
+"""What is to be done about the requests of a chunk, for each variant, by the hexadecimal of what the chunk asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,8 @@ def written(memo: PlanMemo) -> str:
         "rows_digest": memo.rows_digest,
         "variants": variants,
         "chunks": {
-            told: [{action.value: count for action, count in each.items()} for each in counts]
-            for told, counts in memo.chunks.items()
+            asked: [{action.value: count for action, count in each.items()} for each in counts]
+            for asked, counts in memo.chunks.items()
         },
     }
     return encode(told).decode("utf-8")

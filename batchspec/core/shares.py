@@ -103,6 +103,13 @@ def told_by(rows: Sequence[RenderedRow], absences: Sequence[Absence] = ()) -> by
     return state.digest()
 
 
+def asked_by(rows: Sequence[RenderedRow]) -> bytes:
+    """Return what a chunk asks for, digested: the ids and the bodies of its requests, in their order."""
+    state = hashlib.sha256(encode([row.custom_id for row in rows]))
+    state.update(b"".join([row.digest for row in rows]))
+    return state.digest()
+
+
 def render_share(recipe: Recipe, renderer: SpecRenderer, share: Share) -> Iterator[Parcel]:
     """Read all rows, render those of one share, and yield its chunks in order.
 
