@@ -17,8 +17,8 @@ _BLOCK_BYTES = 256 * 1024
 class Readings:
     """The SHA-256, in hexadecimal, of each file that was read, by its path, in the order of reading.
 
-    `sound` is whether each was read from its beginning on, and was the same each time. One that is still being read
-    counts in `unfinished`.
+    `sound` is whether every byte that was read is one of the file with that digest, and each file was the same each
+    time. One that is still being read counts in `unfinished`.
     """
 
     digests: dict[str, str] = field(default_factory=dict)
@@ -30,6 +30,11 @@ class Readings:
         same = all(self.digests.setdefault(path, digest) == digest for path, digest in other.digests.items())
         self.sound = self.sound and other.sound and not other.unfinished and same
 
+    def finish(self, path: str, digest: str) -> None:
+        """Take note of a file that was read to its end."""
+        if self.digests.setdefault(path, digest) != digest:
+            self.sound = False
+
 
 def hashed(stream: BinaryIO, path: str, readings: Readings) -> BinaryIO:
     """Return a stream that goes into `readings` when it is closed, and closes `stream`."""
@@ -37,7 +42,11 @@ def hashed(stream: BinaryIO, path: str, readings: Readings) -> BinaryIO:
 
 
 class _Hashed(io.RawIOBase):
-    """A file that is read straight through; what its reader leaves at the end is read for the digest alone."""
+    """A file that is read straight through, or, from the first time on that its reader goes elsewhere, by blocks.
+
+    Straight through it is hashed as it goes; what its reader leaves at the end is read for the digest alone. Whoever
+    goes to and fro is given what is in blocks whose digests were taken in one reading of the whole.
+    """
 
     def __init__(self, stream: BinaryIO, path: str, readings: Readings) -> None:
         self._stream = stream
@@ -45,6 +54,7 @@ class _Hashed(io.RawIOBase):
         self._readings = readings
         self._digest = hashlib.sha256()
         self._at = 0
+        self._blocks: _Blocks | None = None
         readings.unfinished += 1
 
     def readable(self) -> bool:
@@ -55,15 +65,23 @@ class _Hashed(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer).cast("B")
-        count = self._stream.readinto(view)  # type: ignore[attr-defined] # every buffered file has it
-        self._digest.update(view[:count])
+        if self._blocks is None:
+            count = int(self._stream.readinto(view))  # type: ignore[attr-defined] # every buffered file has it
+            self._digest.update(view[:count])
+        else:
+            count = self._blocks.readinto(view, self._at)
+            if not self._blocks.same:
+                self._readings.sound = False
         self._at += count
-        return int(count)
+        return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         at = self._stream.seek(offset, whence)
-        if at != self._at:
-            self._readings.sound = False
+        if self._blocks is None and at != self._at:
+            if self._at > 0:
+                # What was read before is in no block that could be told to be the same.
+                self._readings.sound = False
+            self._blocks = _Blocks(self._stream)
         self._at = at
         return at
 
@@ -73,22 +91,56 @@ class _Hashed(io.RawIOBase):
     def close(self) -> None:
         if self.closed:
             return
+        readings = self._readings
+        readings.unfinished -= 1
         try:
-            self._finish()
+            if readings.sound:
+                readings.finish(self._path, self._whole())
+        except OSError:
+            readings.sound = False
         finally:
             self._stream.close()
             super().close()
 
-    def _finish(self) -> None:
-        readings = self._readings
-        readings.unfinished -= 1
-        if not readings.sound:
-            return
-        try:
-            while block := self._stream.read(_BLOCK_BYTES):
-                self._digest.update(block)
-        except OSError:
-            readings.sound = False
-            return
-        digest = self._digest.hexdigest()
-        readings.sound = readings.digests.setdefault(self._path, digest) == digest
+    def _whole(self) -> str:
+        """Return the digest of the whole file."""
+        if self._blocks is not None:
+            return self._blocks.digest
+        while block := self._stream.read(_BLOCK_BYTES):
+            self._digest.update(block)
+        return self._digest.hexdigest()
+
+
+class _Blocks:
+    """A file's blocks, known by their digests from one reading; `same` is whether each was the same ever since."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._known: list[bytes] = []
+        self.same = True
+        whole = hashlib.sha256()
+        stream.seek(0)
+        while block := self._read():
+            whole.update(block)
+            self._known.append(_mark(block))
+        self.digest = whole.hexdigest()
+
+    def readinto(self, view: memoryview, at: int) -> int:
+        """Fill `view` with what is at an offset, as far as the block goes that this is in; return how much it was."""
+        index, skipped = divmod(at, _BLOCK_BYTES)
+        self._stream.seek(index * _BLOCK_BYTES)
+        block = self._read()
+        # Beyond its end there was nothing.
+        if _mark(block) != (self._known[index] if index < len(self._known) else _mark(b"")):
+            self.same = False
+        part = block[skipped : skipped + len(view)]
+        view[: len(part)] = part
+        return len(part)
+
+    def _read(self) -> bytes:
+        """Return the block at which the stream stands, whole but at the end of the file."""
+        return self._stream.read(_BLOCK_BYTES)
+
+
+def _mark(block: bytes) -> bytes:
+    return hashlib.sha256(block).digest()

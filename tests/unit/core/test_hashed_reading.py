@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batchspec.core.hashed_reading import Readings, hashed
 
@@ -40,13 +43,39 @@ def test_what_a_reader_leaves_is_hashed_when_it_closes() -> None:
     assert readings == Readings(digests={"a": sha256(DATA)})
 
 
-def test_a_reader_that_goes_to_and_fro_makes_it_unsound() -> None:
+@given(st.lists(st.tuples(st.integers(0, len(DATA) + 10), st.integers(0, 700_000)), min_size=1, max_size=8))
+def test_a_reader_that_goes_to_and_fro_is_given_what_is_there(looks: list[tuple[int, int]]) -> None:
     readings = Readings()
     with hashed(io.BytesIO(DATA), "a", readings) as stream:
+        for at, size in looks:
+            assert stream.seek(at) == at
+            assert stream.read(size) == DATA[at : at + size]
+    assert readings == Readings(digests={"a": sha256(DATA)})
+
+
+@pytest.mark.parametrize(
+    "edited", [b"x" + DATA[1:], DATA[:-1], DATA + b"x", DATA[:300_000] + b"x" + DATA[300_001:], b""]
+)
+def test_an_edit_under_a_reader_that_goes_to_and_fro_makes_it_unsound(edited: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(DATA)
+    readings = Readings()
+    with hashed(path.open("rb"), "a", readings) as stream:
+        assert stream.seek(-3, io.SEEK_END) == len(DATA) - 3
+        assert stream.read() == DATA[-3:]
+        path.write_bytes(edited)
+        stream.seek(0)
+        assert stream.read() == edited
+    assert not readings.sound
+
+
+def test_what_was_read_before_a_reader_went_elsewhere_is_not_known() -> None:
+    readings = Readings()
+    with hashed(io.BytesIO(DATA), "a", readings) as stream:
+        assert stream.read(5) == DATA[:5]
         stream.seek(-100, io.SEEK_END)
         assert stream.read() == DATA[-100:]
     assert not readings.sound
-    assert readings.digests == {}
 
 
 def test_a_look_at_where_it_is_does_no_harm() -> None:
