@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 from batchspec.commands.world import Notes, World
 from batchspec.core.errors import ProviderRefusedError
-from batchspec.core.ledger import Claim
+from batchspec.core.ledger import Awaited, Claim
 from batchspec.core.model import BatchJob, BatchJobStatus, RequestDigest
-from batchspec.core.outcomes import Outcome, ResultLineError, read_result_line, without_a_line
+from batchspec.core.outcomes import Outcome, ResultLine, ResultLineError, custom_id_of, read_result_line, without_a_line
 from batchspec.core.ports import Provider
 from batchspec.core.protocol import counts_as_gone
 
 _READS = 3
-_CHUNK = 5_000
+# Long enough that a transaction's waits for the disk are few, short enough for memory.
+_CHUNK_BYTES = 4 * 1024 * 1024
 _LONGEST_QUARANTINED = 1024 * 1024
 
 
@@ -28,7 +30,13 @@ class _Reading:
     files: list[Path]
     fingerprint: str
     gone: str | None = None
-    seen: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _TakenIn:
+    """Result lines sorted out: answers to be recorded, and lines that fit no request, each with its reason."""
+
+    answers: list[tuple[RequestDigest, Outcome]]
     odd: list[tuple[str, bytes]] = field(default_factory=list)
 
 
@@ -41,11 +49,10 @@ def collect(
     have come with the same bytes twice. Requests without a line get an explicit outcome: lost, where the job (`gone`)
     or a file of it is no longer at the provider.
     """
-    lines = list(world.ledger.claim_lines(claim.id))
-    digests = {line.custom_id: line.digest for line in lines}
     with ExitStack() as cleanup:
+        awaited = cleanup.enter_context(world.ledger.awaited(claim.id))
         try:
-            reading = _read_whole(job, digests, world, provider, cleanup, gone)
+            reading = _read_whole(job, awaited, world, provider, cleanup, gone)
         except _NotYetError as error:
             notes.add(f"job {job.id}: {error}")
             return False
@@ -53,27 +60,18 @@ def collect(
             notes.add(f"job {job.id}: its result files came incomplete {_READS} times; run again to try once more")
             return False
         world.checkpoint("collect:before-take-in")
-        world.progress.start("collecting", total=len(digests), unit="requests")
-        for chunk in _chunked(_outcomes(reading, digests)):
-            world.stop()
-            world.ledger.take_in(claim.id, chunk)
-            world.progress.advance(len(chunk))
+        odd = _take_in(claim, reading, awaited, world)
         world.checkpoint("collect:after-take-in")
-        # A custom_id that stands on two lines of a foreign file names the last of them alone.
-        missing = [
-            line.digest
-            for line in lines
-            if line.custom_id not in reading.seen or digests[line.custom_id] != line.digest
-        ]
+        missing = awaited.missing()
         if missing:
             outcome = without_a_line(job.status, job.errors, reading.gone)
-            world.ledger.take_in(claim.id, [(digest, outcome) for digest in missing])
+            world.ledger.take_in(claim.id, ((digest, outcome) for digest in missing))
             if reading.gone is not None:
                 again = "`batchspec retry --include lost` has them sent, and paid for, again"
                 notes.add(f"job {job.id}: {len(missing):,} answers are lost ({reading.gone}); {again}")
-        if reading.odd:
-            notes.add(f"job {job.id}: {len(reading.odd)} result lines fit no request and were put into quarantine")
-        world.ledger.mark_collected(claim.id, world.clock.now(), reading.odd)
+        if odd:
+            notes.add(f"job {job.id}: {len(odd)} result lines fit no request and were put into quarantine")
+        world.ledger.mark_collected(claim.id, world.clock.now(), odd)
         world.checkpoint("collect:after-collected")
     return True
 
@@ -84,7 +82,7 @@ class _NotYetError(Exception):
 
 def _read_whole(
     job: BatchJob,
-    digests: dict[str, RequestDigest],
+    awaited: Awaited,
     world: World,
     provider: Provider,
     cleanup: ExitStack,
@@ -92,13 +90,12 @@ def _read_whole(
 ) -> _Reading | None:
     # The counters may lag. SUCCESS means that every line was processed; of any other end only they tell.
     succeeded = job.status is BatchJobStatus.SUCCESS
-    expected = len(digests) if succeeded else min(job.succeeded_requests + job.failed_requests, len(digests))
+    expected = awaited.count if succeeded else min(job.succeeded_requests + job.failed_requests, awaited.count)
     earlier: set[str] = set()
-    for _ in range(_READS):
+    for number in range(1, _READS + 1):
         reading = _download(job, world, provider, cleanup)
         reading.gone = reading.gone or gone
-        _survey(reading, digests)
-        if len(reading.seen) >= expected or reading.fingerprint in earlier or reading.gone:
+        if reading.gone or reading.fingerprint in earlier or _answered(reading, awaited, number) >= expected:
             return reading
         earlier.add(reading.fingerprint)
     return None
@@ -154,47 +151,72 @@ def _left(job: BatchJob, what: str, world: World) -> str:
     return what
 
 
-def _survey(reading: _Reading, digests: dict[str, RequestDigest]) -> None:
-    """Read every line once for what it is: known, repeated, unknown, or no result at all."""
-    for line in _lines(reading):
-        try:
-            custom_id = read_result_line(line).custom_id
-        except ResultLineError as error:
-            reading.odd.append((str(error), line[:_LONGEST_QUARANTINED]))
-            continue
-        if custom_id not in digests:
-            reading.odd.append((f"unknown custom_id {custom_id[:200]}", line[:_LONGEST_QUARANTINED]))
-        elif custom_id in reading.seen:
-            reading.odd.append((f"repeated custom_id {custom_id[:200]}", line[:_LONGEST_QUARANTINED]))
-        else:
-            reading.seen.add(custom_id)
+def _answered(reading: _Reading, awaited: Awaited, number: int) -> int:
+    """Return how many of the job's requests the files have a line for."""
+    found = 0
+    for lines in _chunks(reading):
+        custom_ids = []
+        for line in lines:
+            try:
+                custom_ids.append(custom_id_of(line))
+            except ResultLineError:
+                continue
+        found += awaited.note(custom_ids, number)
+    return found
 
 
-def _outcomes(reading: _Reading, digests: dict[str, RequestDigest]) -> Iterator[tuple[RequestDigest, Outcome]]:
+def _take_in(claim: Claim, reading: _Reading, awaited: Awaited, world: World) -> list[tuple[str, bytes]]:
+    """Record the answers, chunk by chunk; return the lines that fit no request, each with its reason."""
+    odd: list[tuple[str, bytes]] = []
+    world.progress.start("collecting", total=awaited.count, unit="requests")
+    for lines in _chunks(reading):
+        world.stop()
+        odd += _take_in_chunk(claim, lines, awaited, world)
+    return odd
+
+
+def _take_in_chunk(claim: Claim, lines: Sequence[bytes], awaited: Awaited, world: World) -> list[tuple[str, bytes]]:
+    taken = _sorted_out(lines, awaited)
+    world.ledger.take_in(claim.id, taken.answers)
+    world.progress.advance(len(taken.answers))
+    return taken.odd
+
+
+def _sorted_out(lines: Sequence[bytes], awaited: Awaited) -> _TakenIn:
+    """Tell what each line is: the first of a request, repeated, unknown, or no result at all."""
+    read = [_read(line) for line in lines]
+    known = awaited.find([each.custom_id for each in read if isinstance(each, ResultLine)])
+    answers: list[tuple[int, RequestDigest, Outcome]] = []
+    odd: list[tuple[str, bytes]] = []
     taken: set[str] = set()
-    for line in _lines(reading):
-        try:
-            custom_id, outcome = read_result_line(line)
-        except ResultLineError:
-            continue
-        if custom_id in digests and custom_id not in taken:
-            taken.add(custom_id)
-            yield digests[custom_id], outcome
+    for each, line in zip(read, lines, strict=True):
+        if isinstance(each, ResultLine):
+            custom_id, outcome = each
+            request = known.get(custom_id)
+            if request is not None and not request.taken and custom_id not in taken:
+                taken.add(custom_id)
+                answers.append((request.line, request.digest, outcome))
+                continue
+            reason = f"{'unknown' if request is None else 'repeated'} custom_id {custom_id[:200]}"
+        else:
+            reason = str(each)
+        odd.append((reason, line[:_LONGEST_QUARANTINED]))
+    awaited.take(list(taken))
+    # Recorded in the order of the rows: so they will be asked for again.
+    answers.sort(key=itemgetter(0))
+    return _TakenIn([(digest, outcome) for _, digest, outcome in answers], odd)
 
 
-def _lines(reading: _Reading) -> Iterator[bytes]:
+def _read(line: bytes) -> ResultLine | ResultLineError:
+    try:
+        return read_result_line(line)
+    except ResultLineError as error:
+        return error
+
+
+def _chunks(reading: _Reading) -> Iterator[list[bytes]]:
     for path in reading.files:
         # A binary file is split at newline bytes alone: JSON text may hold U+2028, which is no end of a line here.
         with path.open("rb") as stream:
-            yield from (line for line in stream if line.strip())
-
-
-def _chunked(outcomes: Iterator[tuple[RequestDigest, Outcome]]) -> Iterator[list[tuple[RequestDigest, Outcome]]]:
-    chunk: list[tuple[RequestDigest, Outcome]] = []
-    for item in outcomes:
-        chunk.append(item)
-        if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+            while lines := stream.readlines(_CHUNK_BYTES):
+                yield [line for line in lines if not line.isspace()]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 
 import orjson
 
 # orjson reads an integer beyond 64 bits as a float; an identifier of twenty digits must not lose its last ones.
-_MAYBE_BIG_INTEGER = re.compile(rb"[0-9]{19}")
+# Looked for after every digit was made a 0: a fixed text is found ten times as fast as a pattern.
+_BIG_INTEGER = b"0" * 19
+_DIGITS_ALIKE = bytes(ord("0") if ord("0") <= byte <= ord("9") else byte for byte in range(256))
 
 
 class JsonError(ValueError):
@@ -31,7 +32,7 @@ def parse(data: bytes) -> object:
     try:
         value: object = orjson.loads(data)
         # What the strict reader took is read once more where an integer may have lost its last digits.
-        return json.loads(data) if _MAYBE_BIG_INTEGER.search(data) else value
+        return json.loads(data) if _BIG_INTEGER in data.translate(_DIGITS_ALIKE) else value
     except orjson.JSONDecodeError as error:
         raise JsonError(error.msg, error.pos) from None
     except (ValueError, RecursionError) as error:

@@ -6,7 +6,6 @@ writes them and as they were seen: a body or an error may be an object, a JSON s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -54,6 +53,19 @@ class ResultLineError(ValueError):
 
 def read_result_line(line: bytes) -> ResultLine:
     """Read one line of an output or error file. Raises ResultLineError for what is none."""
+    custom_id, value = _read(line)
+    try:
+        return ResultLine(custom_id, _outcome(value.get("response"), value.get("error")))
+    except ValueError as error:  # nested so deeply that it can be read, but not be written again
+        raise ResultLineError(str(error)) from None
+
+
+def custom_id_of(line: bytes) -> str:
+    """Return whose line it is, for less than reading all of it. Raises ResultLineError for what is no result."""
+    return _read(line)[0]
+
+
+def _read(line: bytes) -> tuple[str, dict[object, object]]:
     try:
         value = parse(line)
     except JsonError as error:
@@ -63,21 +75,18 @@ def read_result_line(line: bytes) -> ResultLine:
     custom_id = value.get("custom_id")
     if not isinstance(custom_id, str):
         raise ResultLineError("no custom_id")
-    try:
-        return ResultLine(custom_id, _outcome(value.get("response"), value.get("error")))
-    except ValueError as error:  # nested so deeply that it can be read, but not be written again
-        raise ResultLineError(str(error)) from None
+    return custom_id, value
 
 
 def _outcome(response: object, error: object) -> Outcome:
     status, body = None, None
-    if isinstance(response, Mapping):
+    if isinstance(response, dict):
         status = _status(response.get("status_code"))
         body = response.get("body")
-    if error is None and status is not None and 200 <= status < 300 and isinstance(body, Mapping):
+    if error is None and status is not None and 200 <= status < 300 and isinstance(body, dict):
         return Outcome(OutcomeKind.SUCCEEDED, status, encode_read(body), None, _usage(body))
     problem = _unpacked(error if error is not None else body)
-    if status is None and isinstance(problem, Mapping):
+    if status is None and isinstance(problem, dict):
         status = _status(problem.get("raw_status_code", problem.get("status_code", problem.get("status"))))
     # A success without a body says nothing of the request: like a failure of the server, it may pass.
     passing = status is None or status in _PASSING_STATUSES or status >= 500 or 200 <= status < 300
@@ -101,7 +110,7 @@ def _unpacked(value: object) -> object:
 
 def message_of(problem: object, depth: int = _DEEPEST_MESSAGE) -> str | None:
     """Return the words of an error that may be an object, objects in objects down to a depth, or a bare string."""
-    if isinstance(problem, Mapping):
+    if isinstance(problem, dict):
         for key in ("message", "detail", "error", "msg") if depth else ():
             if problem.get(key) is not None:
                 return message_of(problem[key], depth - 1)
@@ -130,9 +139,9 @@ def without_a_line(status: BatchJobStatus, errors: tuple[str, ...], gone: str | 
     return Outcome(OutcomeKind.FAILED_PASSING, error=reason[:_LONGEST_MESSAGE])
 
 
-def _usage(body: Mapping[object, object]) -> Usage | None:
+def _usage(body: dict[object, object]) -> Usage | None:
     usage = body.get("usage")
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return None
-    counts = (usage.get(key) for key in Usage._fields)
-    return Usage(*(count if isinstance(count, int) and 0 <= count <= _LARGEST_COUNT else 0 for count in counts))
+    counts = map(usage.get, Usage._fields)
+    return Usage(*[count if isinstance(count, int) and 0 <= count <= _LARGEST_COUNT else 0 for count in counts])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
 from batchspec.core.model import RequestDigest
 from batchspec.core.outcomes import Outcome, OutcomeKind
 from batchspec.state.database import transaction
 from batchspec.state.plan_memos import PlanMemos
-from batchspec.state.tables import CHUNK, OPEN, chunks, marks
+from batchspec.state.tables import BULK, CHUNK, OPEN, chunks, marks
 
 _STATUS_OF = {
     OutcomeKind.SUCCEEDED: RequestStatus.SUCCEEDED,
@@ -59,7 +60,7 @@ class Answers(PlanMemos):
     def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
         """Record answers to a claim's requests, and successes for requests that others have left without one."""
         with transaction(self._database):
-            for chunk in chunks(outcomes, CHUNK):
+            for chunk in chunks(outcomes, BULK):
                 self._take_in_chunk(claim_id, dict(chunk))
 
     def ask_again(self, digests: Sequence[RequestDigest], statuses: frozenset[RequestStatus]) -> int:
@@ -75,10 +76,9 @@ class Answers(PlanMemos):
             ).rowcount
 
     def _take_in_chunk(self, claim_id: int, outcomes: dict[RequestDigest, Outcome]) -> None:
-        sql = f"SELECT digest, result_id, claim_id, status FROM request WHERE digest IN ({marks(outcomes)})"
         waiting = {
             digest: result_id
-            for digest, result_id, holder, status in self._rows(sql, outcomes)
+            for digest, result_id, holder, status in self._standings(outcomes)
             if (holder == claim_id and status == RequestStatus.CLAIMED)
             or (status in _WITHOUT_SUCCESS and outcomes[digest].kind is OutcomeKind.SUCCEEDED)
         }
@@ -99,11 +99,18 @@ class Answers(PlanMemos):
             kind = OutcomeKind.FAILED if outcome.kind is OutcomeKind.FAILED_PASSING else outcome.kind
             head = (next_id + offset, digest, claim_id, kind.value)
             results.append((*head, outcome.status_code, body, outcome.error, *tokens))
-            requests.append((int(_STATUS_OF[outcome.kind]), next_id + offset, claim_id, digest))
+            requests.append((digest, int(_STATUS_OF[outcome.kind]), next_id + offset))
         connection.executemany("INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", results)
+        # In the order of the key, so that the tree's pages are changed one after the other.
         connection.executemany(
-            "UPDATE request SET status = ?, result_id = ?, claim_id = ?, was = NULL WHERE digest = ?", requests
+            f"UPDATE request SET status = ?2, result_id = ?3, claim_id = {claim_id:d}, was = NULL WHERE digest = ?1",
+            sorted(requests),
         )
+
+    def _standings(self, digests: Iterable[RequestDigest]) -> Iterator[tuple[Any, ...]]:
+        for chunk in chunks(sorted(digests), CHUNK):
+            sql = f"SELECT digest, result_id, claim_id, status FROM request WHERE digest IN ({marks(chunk)})"
+            yield from self._rows(sql, chunk)
 
     def _leave_standing(
         self, waiting: Mapping[RequestDigest, int | None], outcomes: Mapping[RequestDigest, Outcome]

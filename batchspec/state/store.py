@@ -10,6 +10,7 @@ from types import TracebackType
 
 from batchspec.core.errors import AccessError
 from batchspec.state.answers import Answers
+from batchspec.state.awaited import AwaitedAnswers
 from batchspec.state.claims import Claims
 from batchspec.state.database import open_state, state_in_memory, transaction
 from batchspec.state.declarations import Declarations
@@ -19,7 +20,7 @@ from batchspec.state.spec_parts import SpecParts
 from batchspec.state.usage import UsageTables
 
 
-class SqliteLedger(Answers, Claims, Declarations, UsageTables, SavedPlans, SpecParts):
+class SqliteLedger(Answers, AwaitedAnswers, Claims, Declarations, UsageTables, SavedPlans, SpecParts):
     """The ledger of one project, in one file. Fills `core.ledger.Ledger`."""
 
     def __init__(self, path: Path | None, project_id: str | None = None) -> None:

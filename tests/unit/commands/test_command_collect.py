@@ -422,20 +422,20 @@ def test_a_death_at_any_step_is_made_good_by_the_next_run(desk: Desk, step: str)
 
 
 def test_a_stop_between_two_chunks_takes_in_the_rest_next_time(tmp_path: Path) -> None:
-    names = [f"n{number}" for number in range(12_000)]
+    names = [f"n{number}" for number in range(6_000)]
     (tmp_path / "downloads").mkdir()
     with SqliteLedger(tmp_path / "state.db", PROJECT_ID) as ledger:
         desk = Desk(tmp_path / "downloads", ledger, names)
-        desk.output(b"".join(good(name) for name in reversed(names)))
-        desk.counters(12_000)
+        desk.output(b"".join(good(name, name * 800) for name in reversed(names)))
+        desk.counters(6_000)
         desk.stops_after = 2
         with pytest.raises(Interrupted):
             desk.collect()
         known = ledger.recorded([digest(name) for name in names])
         done = [name for name in names if known[digest(name)].status is RequestStatus.SUCCEEDED]
-        assert len(done) == 10_000
+        assert 0 < len(done) < 6_000
         assert desk.left_over() == []
         assert desk.collect()
         assert set(desk.statuses(*names)) == {"SUCCEEDED"}
         assert all(known.attempts == 1 for known in ledger.recorded([digest(name) for name in names]).values())
-        assert len(ledger.results([digest(name) for name in names])) == 12_000
+        assert len(ledger.results([digest(name) for name in names])) == 6_000

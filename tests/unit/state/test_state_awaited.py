@@ -1,0 +1,67 @@
+"""The requests of a claim are found by their custom_ids while its answers are read, and nothing of that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from state_samples import digest, in_flight, job, shard
+
+from batchspec.core.ledger import AwaitedRequest, ClaimLine
+from batchspec.state.store import SqliteLedger
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
+    with SqliteLedger(tmp_path / "state.db") as opened:
+        yield opened
+
+
+def test_requests_are_found_by_custom_id_with_the_lines_that_they_stand_on(ledger: SqliteLedger) -> None:
+    claim = in_flight(ledger, "a", "b", "c")
+    with ledger.awaited(claim.id) as awaited:
+        assert awaited.count == 3
+        assert awaited.find(["id-c", "id-a", "id-z"]) == {
+            "id-c": AwaitedRequest(3, digest("c"), False),
+            "id-a": AwaitedRequest(1, digest("a"), False),
+        }
+
+
+def test_a_reading_counts_each_request_once_and_no_other_claims(ledger: SqliteLedger) -> None:
+    in_flight(ledger, "x", shard_name="other", job_id="job-2")
+    claim = in_flight(ledger, "a", "b")
+    with ledger.awaited(claim.id) as awaited:
+        assert awaited.note(["id-a", "id-a", "id-x"], 1) == 1
+        assert awaited.note(["id-a", "id-b"], 1) == 1
+        assert awaited.note(["id-a"], 2) == 1
+
+
+def test_what_was_not_taken_in_is_missing_in_the_order_of_the_file(ledger: SqliteLedger) -> None:
+    names = [f"{number}" for number in range(2_000)]
+    claim = in_flight(ledger, *names)
+    with ledger.awaited(claim.id) as awaited:
+        awaited.note(["id-3"], 1)
+        awaited.take([f"id-{name}" for name in names if name not in ("3", "1700")])
+        assert awaited.find(["id-4"])["id-4"].taken
+        assert awaited.missing() == [digest("3"), digest("1700")]
+
+
+def test_a_custom_id_on_two_lines_names_the_last_and_the_first_is_missing(ledger: SqliteLedger) -> None:
+    lines = [ClaimLine("same", digest("x")), ClaimLine("same", digest("y"))]
+    adopted = ledger.adopt(shard(requests=2), lines, job("job-9"), 1.0)
+    assert adopted is not None
+    with ledger.awaited(adopted.claim.id) as awaited:
+        assert awaited.count == 1
+        assert awaited.find(["same"])["same"] == AwaitedRequest(2, digest("y"), False)
+        awaited.take(["same"])
+        assert awaited.missing() == [digest("x")]
+
+
+def test_nothing_is_left_of_it_also_after_an_error(ledger: SqliteLedger) -> None:
+    claim = in_flight(ledger, "a")
+    with pytest.raises(KeyError), ledger.awaited(claim.id):
+        raise KeyError
+    with ledger.awaited(claim.id) as awaited:
+        assert awaited.count == 1
+    assert list(ledger._rows("SELECT name FROM temp.sqlite_master")) == []
