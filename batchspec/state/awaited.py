@@ -14,7 +14,10 @@ _TAKEN = -1
 
 
 class AwaitedTable(Tables):
-    """Fills `core.ledger.Awaited`: a million requests are joined to their answers on disk and not in memory."""
+    """Fills `core.ledger.Awaited`: a million requests are joined to their answers on disk and not in memory.
+
+    What it writes is temporary, and no part of the state.
+    """
 
     _claim_id: int
     count: int
@@ -23,7 +26,7 @@ class AwaitedTable(Tables):
     def _fill(self, claim_id: int) -> None:
         self._claim_id = claim_id
         connection = self._database.conn
-        with transaction(self._database):
+        with transaction(self._database, keeps_plans=True):
             connection.execute("DROP TABLE IF EXISTS temp.awaited")
             connection.execute(
                 "CREATE TEMP TABLE awaited (custom_id TEXT PRIMARY KEY, line INTEGER, digest BLOB, mark INTEGER)"
@@ -38,12 +41,12 @@ class AwaitedTable(Tables):
         self.count = int(connection.execute("SELECT count(*) FROM temp.awaited").fetchone()[0])
 
     def _drop(self) -> None:
-        with transaction(self._database):
+        with transaction(self._database, keeps_plans=True):
             self._database.conn.execute("DROP TABLE IF EXISTS temp.awaited")
 
     def note(self, custom_ids: Sequence[str], reading: int) -> int:
         """Note that a reading, by its number from 1, has these; return how many it had not had before."""
-        with transaction(self._database):
+        with transaction(self._database, keeps_plans=True):
             return self._database.conn.executemany(
                 f"UPDATE temp.awaited SET mark = {reading} WHERE custom_id = ? AND mark <> {reading}",
                 [(custom_id,) for custom_id in custom_ids],
@@ -60,7 +63,7 @@ class AwaitedTable(Tables):
 
     def take(self, custom_ids: Sequence[str]) -> None:
         """Note that the answers to these were taken in."""
-        with transaction(self._database):
+        with transaction(self._database, keeps_plans=True):
             self._database.conn.executemany(
                 f"UPDATE temp.awaited SET mark = {_TAKEN} WHERE custom_id = ?",
                 [(custom_id,) for custom_id in custom_ids],

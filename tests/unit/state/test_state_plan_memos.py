@@ -46,6 +46,12 @@ def answered(ledger: SqliteLedger, *names: str) -> None:
     ledger.take_in(1, [(digest(name), outcome) for name in names])
 
 
+def await_answers(ledger: SqliteLedger) -> None:
+    with ledger.awaited(1) as awaited:
+        awaited.note(["id-a", "id-b"], 1)
+        awaited.take(["id-a"])
+
+
 def by_hand(path: Path, sql: str) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(sql)
@@ -67,6 +73,7 @@ CHANGES: dict[str, Callable[[SqliteLedger], object]] = {
 }
 
 OF_NO_ACCOUNT: dict[str, Callable[[SqliteLedger], object]] = {
+    "awaited": lambda ledger: await_answers(ledger),
     "save_output": lambda ledger: ledger.save_output("results/triage.jsonl", "1:2:3"),
     "mark_compared": lambda ledger: ledger.mark_compared(5.0),
     "save_spec_parts": lambda ledger: ledger.save_spec_parts("triage", {"body": "1"}),
