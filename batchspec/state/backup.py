@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from batchspec.core.errors import BatchspecError, StateError
-from batchspec.state.database import FORGET_PLANS, open_to_look, version_of
+from batchspec.state.database import FORGET_PLANS, open_to_look
 from batchspec.state.migrations import VERSION
 
 _BUSY_SLEEP = 0.05
@@ -66,7 +66,8 @@ def _copy(state: Path, temporary: Path, stop: Callable[[], None]) -> None:
             source.conn.backup(copy, progress=lambda *_: stop(), sleep=_BUSY_SLEEP)
             copy.execute("PRAGMA journal_mode = DELETE")
             # Its count of changes is one of its own, at which what is remembered here could come to look right.
-            if version_of(source, state) == VERSION:
+            # Asked of the copy: the state itself may be locked by whoever writes.
+            if int(copy.execute("PRAGMA user_version").fetchone()[0]) == VERSION:
                 copy.execute(FORGET_PLANS)
     except sqlite3.DatabaseError as error:
         full = "full" in str(error)
