@@ -73,7 +73,7 @@ CHANGES: dict[str, Callable[[SqliteLedger], object]] = {
 }
 
 OF_NO_ACCOUNT: dict[str, Callable[[SqliteLedger], object]] = {
-    "awaited": lambda ledger: await_answers(ledger),
+    "awaited": await_answers,
     "save_output": lambda ledger: ledger.save_output("results/triage.jsonl", "1:2:3"),
     "mark_compared": lambda ledger: ledger.mark_compared(5.0),
     "save_spec_parts": lambda ledger: ledger.save_spec_parts("triage", {"body": "1"}),
