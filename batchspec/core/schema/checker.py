@@ -13,6 +13,7 @@ from referencing.exceptions import Unresolvable
 from batchspec.core.diagnostics import Diagnostic, Severity
 from batchspec.core.schema.explaining import explain
 from batchspec.core.schema.problems import Pointer, ProblemKind, SchemaProblem, found_words, shown
+from batchspec.core.schema.surely import surely
 from batchspec.core.schema.validators import faults, validator
 from batchspec.core.source import SourceDocument
 
@@ -25,9 +26,12 @@ class SchemaChecker:
 
     def __init__(self, schema: Mapping[str, object]) -> None:
         self._validator = validator(schema)
+        self._surely = surely(schema)
 
     def check(self, value: object) -> list[SchemaProblem]:
         """Return what is wrong with a JSON-like value, in order of its place."""
+        if self._surely is not None and self._surely(value):
+            return []
         try:
             found = islice(faults(self._validator, value), MAX_FAULTS)
             problems = dict.fromkeys(problem for fault in found for problem in explain(fault))
