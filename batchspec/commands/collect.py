@@ -10,8 +10,9 @@ from operator import itemgetter
 from pathlib import Path
 
 from batchspec.commands.world import Notes, World
+from batchspec.core.awaited import Awaited
 from batchspec.core.errors import ProviderRefusedError
-from batchspec.core.ledger import Awaited, Claim
+from batchspec.core.ledger import Claim
 from batchspec.core.model import BatchJob, BatchJobStatus, RequestDigest
 from batchspec.core.outcomes import Outcome, ResultLine, ResultLineError, custom_id_of, read_result_line, without_a_line
 from batchspec.core.ports import Provider

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from batchspec.core.ledger import AwaitedRequest
+from batchspec.core.awaited import AwaitedRequest
 from batchspec.core.model import RequestDigest
 from batchspec.state.database import transaction
 from batchspec.state.tables import CHUNK, Tables, chunks, marks
@@ -14,7 +14,7 @@ _TAKEN = -1
 
 
 class AwaitedTable(Tables):
-    """Fills `core.ledger.Awaited`: a million requests are joined to their answers on disk and not in memory.
+    """Fills `core.awaited.Awaited`: a million requests are joined to their answers on disk and not in memory.
 
     What it writes is temporary, and no part of the state.
     """

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from state_samples import digest, in_flight, job, shard
 
-from batchspec.core.ledger import AwaitedRequest, ClaimLine
+from batchspec.core.awaited import AwaitedRequest
+from batchspec.core.ledger import ClaimLine
 from batchspec.state.store import SqliteLedger
 
 
