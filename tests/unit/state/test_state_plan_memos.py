@@ -246,6 +246,18 @@ def test_a_backup_that_reaches_the_same_count_by_other_ways_is_not_believed(ledg
             assert not remembers(restored)
 
 
+def test_a_copy_by_other_means_that_reaches_the_same_count_is_not_believed(ledger: SqliteLedger, path: Path) -> None:
+    copy = path.with_name("copy.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+        (at,) = source.execute("SELECT at FROM plan_memo WHERE spec = 'triage'").fetchone()
+    path.write_bytes(copy.read_bytes())
+    for number in range(at + 2):
+        by_hand(path, f"UPDATE request SET attempts = attempts + 1 WHERE attempts > {-number - 1}")
+        with SqliteLedger(path) as restored:
+            assert not remembers(restored)
+
+
 def test_what_other_parts_of_the_state_write_forgets_it(ledger: SqliteLedger, path: Path) -> None:
     answered(ledger, "a")
     ledger.begin_planning()
