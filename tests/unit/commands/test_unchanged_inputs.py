@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -128,6 +130,17 @@ def test_two_specs_with_the_same_requests_see_what_happens_to_them(desk: Desk) -
     assert [(each["submit"], each["in_flight"]) for each in counts] == [(1, 6), (0, 7)]
     assert desk.plan("other.batchspec.yaml").sends == 1
     assert desk.plan(*both).document == [*desk.plan(*both).document]
+
+
+def test_what_is_in_flight_by_another_spec_of_the_run_alone_is_not_remembered(desk: Desk) -> None:
+    desk.write("other.batchspec.yaml", chat_spec("other"))
+    both = ("demo.batchspec.yaml", "other.batchspec.yaml")
+    desk.settle(*both)
+    with closing(sqlite3.connect(desk.state)) as connection, connection:
+        connection.execute("DELETE FROM request WHERE digest = (SELECT max(digest) FROM request)")
+    counts = [each["variants"][0] for each in desk.plan(*both).document]
+    assert [(each["submit"], each["in_flight"]) for each in counts] == [(1, 0), (0, 1)]
+    assert desk.plan("other.batchspec.yaml").sends == 1
 
 
 def test_a_pipeline_is_known_by_the_inputs_of_its_first_spec(desk: Desk) -> None:
