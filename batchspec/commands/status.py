@@ -9,6 +9,7 @@ from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.plan import make_plan
 from batchspec.commands.refresh import Refresh, refresh
 from batchspec.commands.results import Output, export
+from batchspec.commands.usage_memo import usage_of
 from batchspec.commands.world import World
 from batchspec.core.ledger import RecordedJob
 from batchspec.core.planning import Action, Plan
@@ -85,4 +86,4 @@ def spent_on(specs: Sequence[LoadedSpec], world: World) -> tuple[Spent, ...] | N
     if world.prices is None:
         return None
     whole = world.prices.by_answer(model for each in specs for model in each.spec.models)
-    return spending(world.ledger.usage([each.spec.name for each in specs], whole), world.prices)
+    return spending(usage_of(specs, whole, world), world.prices)

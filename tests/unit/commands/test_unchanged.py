@@ -211,6 +211,13 @@ def test_what_was_not_declared_as_it_is_now_is_rendered_every_time(desk: Desk) -
     assert [desk.plan().rendered for _ in range(3)] == [4, 4, 4]
 
 
+def test_what_is_answered_under_other_ids_is_declared_before_it_is_remembered(desk: Desk) -> None:
+    desk.write("rows/a.csv", table([WORDS[1], WORDS[0], *WORDS[2:]]))
+    assert [(desk.plan().rendered, desk.plan().sends) for _ in range(2)] == [(5, 0), (5, 0)]
+    desk.settle()
+    assert [desk.plan().rendered for _ in range(2)] == [5, 0]
+
+
 def test_answers_that_another_process_collects_are_seen(desk: Desk) -> None:
     desk.write("rows/c.csv", table(["six"], first=20))
     desk.settle(answer=None)

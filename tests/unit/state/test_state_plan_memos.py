@@ -246,6 +246,14 @@ def test_a_backup_that_reaches_the_same_count_by_other_ways_is_not_believed(ledg
             assert not remembers(restored)
 
 
+def test_a_backup_remembers_nothing_and_leaves_what_is_remembered_here(ledger: SqliteLedger, path: Path) -> None:
+    copy = path.with_name("copy.db")
+    back_up(path, copy, force=False)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT spec FROM plan_memo").fetchall() == [("",)]
+    assert remembers(ledger)
+
+
 def test_a_copy_by_other_means_that_reaches_the_same_count_is_not_believed(ledger: SqliteLedger, path: Path) -> None:
     copy = path.with_name("copy.db")
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
