@@ -186,7 +186,8 @@ class _Known(NamedTuple):
     def take(self, index: int) -> _Taken:
         digest = self.digests[index]
         first = digest in self.fresh
-        self.fresh.discard(digest)
+        if first:
+            self.fresh.remove(digest)
         return _Taken(self.results.get(digest), first, None if self.keeps else self.wrong.get(digest))
 
 

@@ -117,9 +117,9 @@ def _words(problem: SchemaProblem) -> str:
 
 def finish_reason(body: object) -> str | None:
     """Return why an answer ended, by its first choice; None for an endpoint that does not say."""
-    choices = body.get("choices") if isinstance(body, Mapping) else None
+    choices = body.get("choices") if isinstance(body, dict) else None
     first = choices[0] if isinstance(choices, list) and choices else None
-    reason = first.get("finish_reason") if isinstance(first, Mapping) else None
+    reason = first.get("finish_reason") if isinstance(first, dict) else None
     if not isinstance(reason, str):
         return None
     return CUT if reason == "model_length" else reason

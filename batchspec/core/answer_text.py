@@ -22,7 +22,7 @@ def first_choice(body: _Object) -> str | None:
     """Return the content of the first choice's message, its text chunks joined (chat and fim completions)."""
     for choice in _objects(body.get("choices")):
         message = choice.get("message")
-        return _content(message.get("content")) if isinstance(message, Mapping) else None
+        return _content(message.get("content")) if isinstance(message, dict) else None
     return None
 
 
@@ -39,7 +39,7 @@ def top_labels(body: _Object) -> str | None:
         labels = {
             target: label
             for target, judged in result.items()
-            if isinstance(judged, Mapping) and (label := _highest(judged.get("scores"))) is not None
+            if isinstance(judged, dict) and (label := _highest(judged.get("scores"))) is not None
         }
         if len(labels) == 1:
             return next(iter(labels.values()))
@@ -86,7 +86,7 @@ def _together(parts: Iterator[str]) -> str | None:
 
 def _highest(scores: object) -> str | None:
     """Return the name with the highest score; of equal ones the first in alphabetical order."""
-    if not isinstance(scores, Mapping):
+    if not isinstance(scores, dict):
         return None
     ranked = [
         (-score, str(name))
@@ -97,4 +97,4 @@ def _highest(scores: object) -> str | None:
 
 
 def _objects(value: object) -> Iterator[_Object]:
-    return (item for item in value if isinstance(item, Mapping)) if isinstance(value, list) else iter(())
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())

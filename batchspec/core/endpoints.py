@@ -29,7 +29,7 @@ class Endpoint:
 
     def answer_text(self, body: object) -> str | None:
         """Return the text of a response body; None where it has none."""
-        return self.text(body) if isinstance(body, Mapping) else None
+        return self.text(body) if isinstance(body, dict) else None
 
 
 _ALL = (

@@ -39,7 +39,7 @@ class Answers:
     def add(self, body: object) -> None:
         """Count one answer."""
         self.used = self.used.plus(used_by(body))
-        name = body.get("model") if isinstance(body, Mapping) else None
+        name = body.get("model") if isinstance(body, dict) else None
         if isinstance(name, str) and len(self.named) < _MOST_NAMES:
             self.named.add(name)
 

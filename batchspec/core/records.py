@@ -65,6 +65,8 @@ OpenWriter = Callable[[OutputFormat, WritesBytes, Sequence[str]], RecordWriter]
 
 def cell(value: object) -> Cell:
     """Return a JSON-like value as a cell. Raises ValueError for what JSON has no form for."""
+    if type(value) is dict:
+        return JsonText(encode(value))
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):

@@ -6,6 +6,7 @@ The one place that reads usage out of bodies for costs. It knows no price.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import add
 from typing import NamedTuple
 
 
@@ -22,7 +23,7 @@ class Used(NamedTuple):
 
     def plus(self, other: Used) -> Used:
         """Return both together."""
-        return Used(*(mine + its for mine, its in zip(self, other, strict=True)))
+        return Used(*map(add, self, other))
 
 
 def used_by(body: object) -> Used:
@@ -31,14 +32,14 @@ def used_by(body: object) -> Used:
     An OCR answer with an annotation of the document or of an image is charged by annotated pages. What a connector
     has used is charged in a way that no answer tells, so that such an answer counts as unmetered.
     """
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return Used(answers=1, unmetered=1)
     told = body.get("usage_info")
-    if isinstance(told, Mapping):
+    if isinstance(told, dict):
         pages = _count(told.get("pages_processed"))
         return Used(annotated_pages=pages, answers=1) if _annotated(body) else Used(pages=pages, answers=1)
     told = body.get("usage")
-    if not isinstance(told, Mapping):
+    if not isinstance(told, dict):
         return Used(answers=1, unmetered=1)
     return Used(
         input_tokens=_count(told.get("prompt_tokens")),
@@ -55,15 +56,15 @@ def _annotated(body: Mapping[object, object]) -> bool:
     pages = body.get("pages")
     listed = pages if isinstance(pages, list) else []
     return any(
-        isinstance(image, Mapping) and image.get("image_annotation") is not None
+        isinstance(image, dict) and image.get("image_annotation") is not None
         for page in listed
-        if isinstance(page, Mapping) and isinstance(page.get("images"), list)
+        if isinstance(page, dict) and isinstance(page.get("images"), list)
         for image in page["images"]
     )
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return value if type(value) is int and value > 0 else 0
 
 
 _NO_OUTPUT = frozenset(

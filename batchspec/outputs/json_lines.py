@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from batchspec.core.json_text import encode
+from batchspec.core.json_text import encode, encode_string
 from batchspec.core.records import JsonText, Record, WritesBytes
 
 
@@ -22,6 +22,8 @@ class JsonLinesWriter:
             for head, cell in zip(self._heads, record, strict=True):
                 if type(cell) is JsonText:
                     pieces += head, cell
+                elif type(cell) is str:
+                    pieces += head, encode_string(cell)
                 elif cell is None:
                     pieces += head, b"null"
                 else:

@@ -23,6 +23,7 @@ _BUFFER = 1024 * 1024
 # Beyond this a double does not hold every whole number.
 _EXACT = 2**53
 _BOOLEAN, _WHOLE, _LONG, _FLOAT, _TEXT = 1, 2, 4, 8, 16
+_KINDS = {type(None): 0, bool: _BOOLEAN, float: _FLOAT, str: _TEXT, JsonText: _TEXT}
 
 
 class ParquetWriter:
@@ -96,15 +97,10 @@ class _Sink(io.RawIOBase):
 
 def _kind(cell: Cell) -> int:
     """Return what a cell is, as a bit; none for null."""
-    if cell is None:
-        return 0
-    if isinstance(cell, bool):
-        return _BOOLEAN
-    if isinstance(cell, int):
-        return _WHOLE if abs(cell) <= _EXACT else _LONG if -(2**63) <= cell < 2**63 else _TEXT
-    if isinstance(cell, float):
-        return _FLOAT
-    return _TEXT
+    kind = _KINDS.get(type(cell))
+    if kind is not None or not isinstance(cell, int):
+        return _TEXT if kind is None else kind
+    return _WHOLE if abs(cell) <= _EXACT else _LONG if -(2**63) <= cell < 2**63 else _TEXT
 
 
 def _type(kinds: int) -> pa.DataType:

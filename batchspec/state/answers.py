@@ -34,11 +34,10 @@ class Answers(PlanMemos):
         kinds: dict[tuple[object, ...], Recorded] = {}
         for chunk in chunks(digests, CHUNK):
             sql = f"SELECT digest, status, attempts, claim_id FROM request WHERE digest IN ({marks(chunk)})"
-            for digest, *known in self._rows(sql, chunk):
-                kind = tuple(known)
+            for digest, status, attempts, claim_id in self._all(sql, chunk):
+                kind = (status, attempts, claim_id)
                 recorded = kinds.get(kind)
                 if recorded is None:
-                    status, attempts, claim_id = known
                     sending = status == RequestStatus.CLAIMED and claim_id in unsettled
                     recorded = kinds[kind] = Recorded(RequestStatus(status), attempts, sending)
                 found[digest] = recorded
@@ -53,8 +52,8 @@ class Answers(PlanMemos):
                 " claim.model, claim.job_id FROM request JOIN result ON result.id = request.result_id"
                 f" JOIN claim ON claim.id = result.claim_id WHERE request.digest IN ({marks(chunk)})"
             )
-            for digest, *rest in self._rows(sql, chunk):
-                found[RequestDigest(digest)] = RecordedResult(*rest)
+            for row in self._all(sql, chunk):
+                found[RequestDigest(row[0])] = RecordedResult._make(row[1:])
         return found
 
     def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
@@ -110,7 +109,7 @@ class Answers(PlanMemos):
     def _standings(self, digests: Iterable[RequestDigest]) -> Iterator[tuple[Any, ...]]:
         for chunk in chunks(sorted(digests), CHUNK):
             sql = f"SELECT digest, result_id, claim_id, status FROM request WHERE digest IN ({marks(chunk)})"
-            yield from self._rows(sql, chunk)
+            yield from self._all(sql, chunk)
 
     def _leave_standing(
         self, waiting: Mapping[RequestDigest, int | None], outcomes: Mapping[RequestDigest, Outcome]
@@ -143,7 +142,7 @@ class Answers(PlanMemos):
                 "SELECT request.digest, verdict.problem FROM request JOIN verdict ON verdict.result_id"
                 f" = request.result_id AND verdict.check_id = ? WHERE request.digest IN ({marks(chunk)})"
             )
-            found.update((RequestDigest(digest), problem) for digest, problem in self._rows(sql, [check, *chunk]))
+            found.update((RequestDigest(digest), problem) for digest, problem in self._all(sql, [check, *chunk]))
         return found
 
     def save_verdicts(self, check: bytes, verdicts: Mapping[RequestDigest, str | None]) -> None:

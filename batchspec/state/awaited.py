@@ -57,7 +57,7 @@ class AwaitedTable(Tables):
         found: dict[str, AwaitedRequest] = {}
         for chunk in chunks(custom_ids, CHUNK):
             sql = f"SELECT custom_id, line, digest, mark FROM temp.awaited WHERE custom_id IN ({marks(chunk)})"
-            for custom_id, line, digest, mark in self._rows(sql, chunk):
+            for custom_id, line, digest, mark in self._all(sql, chunk):
                 found[custom_id] = AwaitedRequest(line, digest, mark == _TAKEN)
         return found
 

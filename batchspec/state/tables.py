@@ -47,6 +47,13 @@ class Tables:
         except sqlite3.DatabaseError as error:
             raise state_error(error, self._database) from None
 
+    def _all(self, sql: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return what a query finds, which is not much at once: sooner than row by row. Raises StateError."""
+        try:
+            return self._database.execute(sql, list(values)).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise state_error(error, self._database) from None
+
     def _row(self, sql: str, values: Iterable[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row that a query finds, or None. Raises StateError when the file cannot be read."""
         return next(iter(list(self._rows(sql, values))), None)
