@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batchspec.commands.adopt import adopt_unknown
@@ -23,7 +23,6 @@ from batchspec.core.protocol import (
     resolve,
 )
 
-_ASKED_ONE_BY_ONE = 3
 _PROBED_JOBS = 3
 _PROBED_FILES = 5
 _LOOK_AGAIN_SECONDS = 5.0
@@ -139,7 +138,7 @@ def look(world: World, provider: Provider, done: Refresh) -> None:
     claims = world.ledger.claims_in_flight()
     done.in_flight = len(claims)
     # Surplus last: what it holds is taken in when the job that answers for it has ended.
-    for claim, seen in sorted(_observed(claims, provider), key=lambda pair: pair[0].surplus):
+    for claim, seen in sorted(_observed(claims, world, provider), key=lambda pair: pair[0].surplus):
         world.stop()
         job, gone = (seen, None) if seen is not None else _missing(claim, world, provider, done)
         if job is None:
@@ -191,14 +190,23 @@ def _missing(claim: Claim, world: World, provider: Provider, done: Refresh) -> t
     return job, f"job {job.id} was deleted at the provider"
 
 
-def _observed(claims: Sequence[Claim], provider: Provider) -> list[tuple[Claim, BatchJob | None]]:
-    """Return each claim's job as it is now: one list call for many, a call each for few or for the missing."""
+def _observed(claims: Sequence[Claim], world: World, provider: Provider) -> list[tuple[Claim, BatchJob | None]]:
+    """Return each claim's job as it is now: one list for several, and a call for one or for what the list lacks."""
+    wanted = {claim.job_id: claim for claim in claims if claim.job_id is not None}
+    listed = _listed(wanted, world, provider) if len(wanted) > 1 else {}
+    # A list may lag behind; a job that it lacks is asked for by its id before anything is made of that.
+    return [(claim, listed.get(job_id) or provider.get_job(job_id)) for job_id, claim in wanted.items()]
+
+
+def _listed(wanted: Mapping[str, Claim], world: World, provider: Provider) -> dict[str, BatchJob]:
+    """Return those of these jobs that the provider lists, reading no more pages than hold them."""
     listed: dict[str, BatchJob] = {}
-    if len(claims) > _ASKED_ONE_BY_ONE:
-        since = min(claim.claimed_at for claim in claims) - LOOK_BACK_SECONDS
-        listed = {job.id: job for job in provider.list_jobs(created_after=since)}
-    return [
-        (claim, listed.get(claim.job_id) or provider.get_job(claim.job_id))
-        for claim in claims
-        if claim.job_id is not None
-    ]
+    # A job that was adopted is older than its claim here.
+    recorded = [job.created_at for job_id in wanted if (job := world.ledger.job(job_id)) and job.created_at]
+    since = min([*recorded, *(claim.claimed_at for claim in wanted.values())]) - LOOK_BACK_SECONDS
+    for job in provider.list_jobs(created_after=since):
+        if job.id in wanted:
+            listed[job.id] = job
+            if len(listed) == len(wanted):
+                break
+    return listed
