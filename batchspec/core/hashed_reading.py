@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _BLOCK_BYTES = 256 * 1024
+_MOST_LEFT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -44,8 +45,9 @@ def hashed(stream: BinaryIO, path: str, readings: Readings) -> BinaryIO:
 class _Hashed(io.RawIOBase):
     """A file that is read straight through, or, from the first time on that its reader goes elsewhere, by blocks.
 
-    Straight through it is hashed as it goes; what its reader leaves at the end is read for the digest alone. Whoever
-    goes to and fro is given what is in blocks whose digests were taken in one reading of the whole.
+    Straight through it is hashed as it goes; what its reader leaves at the end is read for the digest alone, unless that
+    is much: ten rows of a large table are rendered sooner than the table is hashed. Whoever goes to and fro is given
+    what is in blocks whose digests were taken in one reading of the whole.
     """
 
     def __init__(self, stream: BinaryIO, path: str, readings: Readings) -> None:
@@ -95,7 +97,8 @@ class _Hashed(io.RawIOBase):
         readings.unfinished -= 1
         try:
             if readings.sound:
-                readings.finish(self._path, self._whole())
+                digest = self._whole()
+                readings.finish(self._path, digest)
         except OSError:
             readings.sound = False
         finally:
@@ -106,8 +109,13 @@ class _Hashed(io.RawIOBase):
         """Return the digest of the whole file."""
         if self._blocks is not None:
             return self._blocks.digest
+        left = max(self._at, _MOST_LEFT_BYTES)
         while block := self._stream.read(_BLOCK_BYTES):
             self._digest.update(block)
+            left -= len(block)
+            if left < 0:
+                self._readings.sound = False
+                break
         return self._digest.hexdigest()
 
 

@@ -43,6 +43,26 @@ def test_what_a_reader_leaves_is_hashed_when_it_closes() -> None:
     assert readings == Readings(digests={"a": sha256(DATA)})
 
 
+class Counted(io.BytesIO):
+    """A file that counts what is read for its digest alone."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+@pytest.mark.parametrize(("size", "sound"), [(1_000_000, True), (16_000_000, False)])
+def test_the_rest_of_a_large_file_is_not_read_for_the_sake_of_its_first_lines(size: int, sound: bool) -> None:
+    readings, large = Readings(), Counted(bytes(size))
+    with hashed(large, "a", readings) as stream:
+        assert stream.read(10) == bytes(10)
+    assert readings.sound is sound
+    assert large.count < 5_000_000
+
+
 @given(st.lists(st.tuples(st.integers(0, len(DATA) + 10), st.integers(0, 700_000)), min_size=1, max_size=8))
 def test_a_reader_that_goes_to_and_fro_is_given_what_is_there(looks: list[tuple[int, int]]) -> None:
     readings = Readings()

@@ -266,6 +266,20 @@ def test_a_copy_by_other_means_that_reaches_the_same_count_is_not_believed(ledge
             assert not remembers(restored)
 
 
+def test_a_copy_that_cannot_be_told_apart_forgets_with_its_first_write(ledger: SqliteLedger, path: Path) -> None:
+    copy = path.with_name("copy.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+        (at,) = source.execute("SELECT at FROM plan_memo WHERE spec = 'triage'").fetchone()
+        (schema,) = source.execute("PRAGMA schema_version").fetchone()
+        target.execute(f"PRAGMA schema_version = {schema}")
+    path.write_bytes(copy.read_bytes())
+    for number in range(at + 2):
+        with SqliteLedger(path) as restored:
+            claimed(restored, f"new {number}", shard_name=f"new {number}")
+            assert not remembers(restored)
+
+
 def test_what_other_parts_of_the_state_write_forgets_it(ledger: SqliteLedger, path: Path) -> None:
     answered(ledger, "a")
     ledger.begin_planning()
