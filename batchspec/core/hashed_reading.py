@@ -45,9 +45,9 @@ def hashed(stream: BinaryIO, path: str, readings: Readings) -> BinaryIO:
 class _Hashed(io.RawIOBase):
     """A file that is read straight through, or, from the first time on that its reader goes elsewhere, by blocks.
 
-    Straight through it is hashed as it goes; what its reader leaves at the end is read for the digest alone, unless that
-    is much: ten rows of a large table are rendered sooner than the table is hashed. Whoever goes to and fro is given
-    what is in blocks whose digests were taken in one reading of the whole.
+    Straight through it is hashed as it goes; what its reader leaves at the end is read for the digest alone, unless
+    that is much: ten rows of a large table are rendered sooner than the table is hashed. Whoever goes to and fro is
+    given what is in blocks whose digests were taken in one reading of the whole.
     """
 
     def __init__(self, stream: BinaryIO, path: str, readings: Readings) -> None:
