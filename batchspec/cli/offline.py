@@ -35,8 +35,6 @@ def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **o
     """
     from batchspec.cli import wiring
     from batchspec.commands.validate import validate as check
-    from batchspec.report.annotations import github_annotations, sarif
-    from batchspec.report.documents import validation_document
     from batchspec.report.style import plural
     from batchspec.state.scratch import SqliteScratch
 
@@ -52,10 +50,16 @@ def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **o
             stop=run.interrupts.stop,
         )
     if as_json:
+        from batchspec.report.documents import validation_document
+
         console.document(validation_document(found))
     elif form == "sarif":
+        from batchspec.report.annotations import sarif
+
         console.document(sarif(found.diagnostics, console.relative))
     elif form == "github":
+        from batchspec.report.annotations import github_annotations
+
         for line in github_annotations(found.diagnostics, console.relative):
             console.out(line)
     else:

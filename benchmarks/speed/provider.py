@@ -67,6 +67,7 @@ class Provider:
 
 def clean_environ(root: Path) -> dict[str, str]:
     """Return the environment without anything that would lead batchspec elsewhere, and with this checkout."""
-    left_out = ("MISTRAL_", "BATCHSPEC_", "FORCE_COLOR")
+    # Without its compiled modules, a program is compiled each time that it starts.
+    left_out = ("MISTRAL_", "BATCHSPEC_", "FORCE_COLOR", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return kept | {"PYTHONPATH": str(root), "NO_COLOR": "1"}

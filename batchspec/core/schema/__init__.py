@@ -5,7 +5,6 @@ Nothing that a schema refers to is ever fetched; reading schemas from files is n
 
 from batchspec.core.schema.bundling import bundled
 from batchspec.core.schema.checker import SchemaChecker, document_diagnostics, problem_diagnostic
-from batchspec.core.schema.metaschema import is_valid_schema
 from batchspec.core.schema.problems import ProblemKind, SchemaProblem
 from batchspec.core.schema.text_constraints import constrains_text
 
@@ -19,3 +18,11 @@ __all__ = [
     "is_valid_schema",
     "problem_diagnostic",
 ]
+
+
+def is_valid_schema(schema: object) -> list[SchemaProblem]:
+    """Return what is wrong with a JSON Schema, of the draft that it names, else of 2020-12."""
+    # jsonschema takes long to import, and few specs hand a schema on.
+    from batchspec.core.schema import metaschema  # noqa: PLC0415
+
+    return metaschema.problems_of(schema)

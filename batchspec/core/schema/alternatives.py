@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from batchspec.core.schema.fault import Fault
 from batchspec.core.schema.keys import allowed_keys
-from batchspec.core.schema.validators import Fault
 
 _TAGS = ("type", "role")
 _CHOICES = ("anyOf", "oneOf")

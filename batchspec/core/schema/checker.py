@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import islice
-
-from jsonschema.exceptions import UnknownType
-from referencing.exceptions import Unresolvable
+from typing import TYPE_CHECKING
 
 from batchspec.core.diagnostics import Diagnostic, Severity
 from batchspec.core.schema.explaining import explain
+from batchspec.core.schema.fault import UnusableSchemaError
+from batchspec.core.schema.fitting import fits
 from batchspec.core.schema.problems import Pointer, ProblemKind, SchemaProblem, found_words, shown
-from batchspec.core.schema.surely import surely
-from batchspec.core.schema.validators import faults, validator
 from batchspec.core.source import SourceDocument
+
+if TYPE_CHECKING:
+    from batchspec.core.schema.validators import Judge
 
 MAX_FAULTS = 200
 """Faults of one value that are explained; whoever mends these sees the rest next time."""
 
 
 class SchemaChecker:
-    """Checks against one schema; nothing that it refers to is ever fetched."""
+    """Checks against one schema; nothing that it refers to is ever fetched.
+
+    Where a value fits, that is known without jsonschema, which takes longer to import than most specs to check. Where
+    it does not, or that cannot be told, jsonschema judges and says why.
+    """
 
     def __init__(self, schema: Mapping[str, object]) -> None:
-        self._validator = validator(schema)
-        self._surely = surely(schema)
+        self._schema = schema
+        self._fits = fits(schema)
+        self._judge: Judge | None = None
 
     def check(self, value: object) -> list[SchemaProblem]:
         """Return what is wrong with a JSON-like value, in order of its place."""
-        if self._surely is not None and self._surely(value):
+        if self._fits is not None and self._fits(value):
             return []
+        if self._judge is None:
+            from batchspec.core.schema.validators import Judge  # noqa: PLC0415 - see above
+
+            self._judge = Judge(self._schema)
         try:
-            found = islice(faults(self._validator, value), MAX_FAULTS)
+            found = islice(self._judge.faults(value), MAX_FAULTS)
             problems = dict.fromkeys(problem for fault in found for problem in explain(fault))
-        except Unresolvable as error:
-            return [_unusable(f"it refers to {error.ref!r}, which is not in it")]
-        except RecursionError:
-            return [_unusable("it refers to itself without end")]
-        except re.error as error:
-            return [_unusable(f"a pattern in it is no regular expression: {error}")]
-        except (UnknownType, OverflowError, TypeError, ValueError) as error:
-            return [_unusable(str(error).splitlines()[0] if str(error) else type(error).__name__)]
+        except UnusableSchemaError as error:
+            return [_unusable(str(error))]
         mistyped = {problem.pointer for problem in problems if problem.kind is ProblemKind.WRONG_TYPE}
         # Of a value that has the wrong type, nothing else is worth saying.
         telling = (found for found in problems if found.kind is ProblemKind.WRONG_TYPE or found.pointer not in mistyped)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from batchspec.core.diagnostics import did_you_mean
 from batchspec.core.schema.alternatives import best_alternative
+from batchspec.core.schema.fault import Fault
 from batchspec.core.schema.keys import missing_keys, unknown_keys
 from batchspec.core.schema.problems import (
     ProblemKind,
@@ -18,7 +19,6 @@ from batchspec.core.schema.problems import (
     shown,
     type_name,
 )
-from batchspec.core.schema.validators import Fault
 
 MESSAGE = "x-batchspec-message"
 """A schema's own words for what is wrong, instead of those made here."""

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from batchspec.core.diagnostics import did_you_mean, nearest
+from batchspec.core.schema.fault import Fault, compiled
 from batchspec.core.schema.problems import ProblemKind, SchemaProblem, place_name, shown
-from batchspec.core.schema.validators import Fault, compiled
 
 EXPECTED = "x-batchspec-expected"
 """Keys one of which something else than the schema asks for; a misspelt one is then probably meant."""

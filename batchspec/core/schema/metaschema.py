@@ -12,13 +12,14 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012, Schema, SchemaRegistry
 
 from batchspec.core.schema.explaining import explain
+from batchspec.core.schema.fault import Fault
 from batchspec.core.schema.problems import ProblemKind, SchemaProblem, shown
-from batchspec.core.schema.validators import Fault, faults
+from batchspec.core.schema.validators import faults
 
 _FORMATS = {"regex": "regular expression", "uri": "address", "uri-reference": "address"}
 
 
-def is_valid_schema(schema: object) -> list[SchemaProblem]:
+def problems_of(schema: object) -> list[SchemaProblem]:
     """Return what is wrong with a JSON Schema, of the draft that it names, else of 2020-12."""
     if not isinstance(schema, bool | dict):
         message = "a JSON Schema is a mapping"

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
 
-from referencing import Registry, Resource
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
-
+from batchspec.core.schema.fault import compiled
 from batchspec.core.schema.problems import Pointer
-from batchspec.core.schema.validators import compiled
-
-if TYPE_CHECKING:
-    from referencing._core import Resolver
-    from referencing.jsonschema import Schema, SchemaRegistry, SchemaResource
+from batchspec.core.schema.references import UnresolvedError, resolved
 
 _ABOUT_TEXT = frozenset(
     {"enum", "const", "pattern", "minLength", "maxLength", "format", "contentEncoding", "contentMediaType"}
@@ -29,15 +21,12 @@ _ALL_IN_PLACE = ("allOf", "anyOf", "oneOf")
 _ONE_IN_PLACE = ("if", "then", "else", "not")
 
 
+_Part = Mapping[str, object]
+"""A subschema."""
+
+
 class _Unsure(Exception):  # noqa: N818 - an answer, not a fault
     pass
-
-
-class _Part(NamedTuple):
-    """A subschema, and what its references are relative to."""
-
-    schema: Mapping[str, object]
-    resolver: Resolver[Schema]
 
 
 def constrains_text(schema: Mapping[str, object], pointer: Pointer) -> bool:
@@ -45,17 +34,15 @@ def constrains_text(schema: Mapping[str, object], pointer: Pointer) -> bool:
 
     True when in doubt: False promises that any two texts there are judged alike.
     """
-    resource: SchemaResource = Resource.from_contents(dict(schema), default_specification=DRAFT202012)
-    registry: SchemaRegistry = Registry().with_resource(resource.id() or "", resource)
     try:
-        parts = _in_place([_Part(schema, registry.resolver(resource.id() or ""))])
+        parts = _in_place(schema, [schema])
         for step in pointer:
-            if any(_looks_at(part.schema, _ABOUT_COLLECTIONS, {"object", "array"}) for part in parts):
+            if any(_looks_at(part, _ABOUT_COLLECTIONS, {"object", "array"}) for part in parts):
                 return True
-            parts = _in_place(inner for part in parts for inner in _below(part, step))
-    except (_Unsure, Unresolvable, re.error):
+            parts = _in_place(schema, (inner for part in parts for inner in _below(part, step)))
+    except (_Unsure, UnresolvedError, re.error):
         return True
-    return any(_looks_at(part.schema, _ABOUT_TEXT, {"string"}) for part in parts)
+    return any(_looks_at(part, _ABOUT_TEXT, {"string"}) for part in parts)
 
 
 def _looks_at(schema: Mapping[str, object], keywords: frozenset[str], types: set[str]) -> bool:
@@ -66,41 +53,40 @@ def _looks_at(schema: Mapping[str, object], keywords: frozenset[str], types: set
     return not types.isdisjoint(allowed)
 
 
-def _in_place(parts: Iterable[_Part]) -> list[_Part]:
+def _in_place(root: _Part, parts: Iterable[_Part]) -> list[_Part]:
     """Return these parts of a schema and all that apply to the same place with them."""
     found: dict[int, _Part] = {}
     pending = list(parts)
     while pending:
         part = pending.pop()
-        if id(part.schema) in found:
+        if id(part) in found:
             continue
-        if not _NOT_FOLLOWED.isdisjoint(part.schema):
+        # Below another `$id`, references are relative to it; rare, and not worth following here.
+        if not _NOT_FOLLOWED.isdisjoint(part) or ("$id" in part and part is not root):
             raise _Unsure
-        found[id(part.schema)] = part
-        pending.extend(_beside(part))
+        found[id(part)] = part
+        pending.extend(_beside(root, part))
     return list(found.values())
 
 
-def _beside(part: _Part) -> Iterator[_Part]:
-    schema, resolver = part
-    reference = schema.get("$ref")
+def _beside(root: _Part, part: _Part) -> Iterator[_Part]:
+    reference = part.get("$ref")
     if isinstance(reference, str):
-        resolved = resolver.lookup(reference)
-        yield from _parts(resolved.contents, resolved.resolver)
+        yield from _parts(resolved(root, reference))
     for keyword in _ALL_IN_PLACE:
-        for inner in _list(schema.get(keyword)):
-            yield from _parts(inner, resolver)
+        for inner in _list(part.get(keyword)):
+            yield from _parts(inner)
     for keyword in _ONE_IN_PLACE:
-        yield from _parts(schema.get(keyword), resolver)
-    for inner in _mapping(schema.get("dependentSchemas")).values():
-        yield from _parts(inner, resolver)
+        yield from _parts(part.get(keyword))
+    for inner in _mapping(part.get("dependentSchemas")).values():
+        yield from _parts(inner)
 
 
 def _below(part: _Part, step: str | int) -> Iterator[_Part]:
     """Yield the parts that apply to a key's or an item's value."""
-    inner = _below_key(part.schema, step) if isinstance(step, str) else _below_index(part.schema, step)
+    inner = _below_key(part, step) if isinstance(step, str) else _below_index(part, step)
     for schema in inner:
-        yield from _parts(schema, part.resolver)
+        yield from _parts(schema)
 
 
 def _below_key(schema: Mapping[str, object], key: str) -> Iterator[object]:
@@ -124,13 +110,9 @@ def _below_index(schema: Mapping[str, object], index: int) -> Iterator[object]:
         yield schema.get("additionalItems") if isinstance(items, list) else items
 
 
-def _parts(schema: object, resolver: Resolver[Schema]) -> Iterator[_Part]:
-    if not isinstance(schema, dict):
-        return
-    if "$id" in schema:
-        # Its references are relative to another place; rare, and not worth following here.
-        raise _Unsure
-    yield _Part(schema, resolver)
+def _parts(schema: object) -> Iterator[_Part]:
+    if isinstance(schema, dict):
+        yield schema
 
 
 def _list(value: object) -> list[object]:

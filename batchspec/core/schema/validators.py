@@ -9,50 +9,38 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import UnknownType, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend, validator_for
 from referencing import Registry
+from referencing.exceptions import Unresolvable
 
-from batchspec.core.schema.problems import Pointer
+from batchspec.core.schema.fault import Fault, UnusableSchemaError, compiled
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One keyword of a schema that a value does not fit.
+class Judge:
+    """What a value does not fit, by jsonschema."""
 
-    `wanted` is what the schema says, `found` the value; `path` leads to it from the fault around this one, `pointer`
-    from the very top. `inner` are the faults of its alternatives, each with the `branch` that it is in.
-    """
+    def __init__(self, schema: Mapping[str, object]) -> None:
+        self._validator = validator(schema)
 
-    keyword: str
-    wanted: object
-    found: object
-    schema: Mapping[str, object]
-    path: Pointer
-    pointer: Pointer
-    branch: object
-    inner: tuple[Fault, ...]
-
-    @property
-    def types(self) -> list[str]:
-        """The types that a `type` allows."""
-        return [str(name) for name in self.wanted] if isinstance(self.wanted, list) else [str(self.wanted)]
-
-    @property
-    def values(self) -> list[object]:
-        """The values that an `enum` or `const` allows."""
-        return list(self.wanted) if self.keyword == "enum" and isinstance(self.wanted, list) else [self.wanted]
-
-    @property
-    def mapping(self) -> Mapping[str, object]:
-        """The value, which is a mapping wherever a keyword is about keys."""
-        return self.found if isinstance(self.found, dict) else {}
+    def faults(self, value: object) -> Iterator[Fault]:
+        """Yield what a value does not fit, as it is found. Raises UnusableSchemaError."""
+        try:
+            yield from faults(self._validator, value)
+        except Unresolvable as error:
+            raise UnusableSchemaError(f"it refers to {error.ref!r}, which is not in it") from None
+        except RecursionError:
+            raise UnusableSchemaError("it refers to itself without end") from None
+        except re.error as error:
+            raise UnusableSchemaError(f"a pattern in it is no regular expression: {error}") from None
+        except (UnknownType, OverflowError, TypeError, ValueError) as error:
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UnusableSchemaError(why) from None
 
 
 def faults(schema_validator: Validator, value: object) -> Iterator[Fault]:
@@ -84,14 +72,6 @@ def validator(schema: Mapping[str, object]) -> Validator:
 def _extended(draft: type[Validator]) -> type[Validator]:
     keywords = {"pattern": _pattern, "propertyNames": _property_names, "uniqueItems": _unique_items}
     return cast("type[Validator]", extend(draft, keywords))  # type: ignore[no-untyped-call]
-
-
-@cache
-def compiled(pattern: str) -> re.Pattern[str]:
-    """Return a schema's pattern with JSON Schema's meaning of a last `$`: the very end. Raises re.error."""
-    if pattern.endswith("$") and not pattern.endswith("\\$"):
-        pattern = pattern[:-1] + r"\Z"
-    return re.compile(pattern)
 
 
 def _pattern(_: Any, pattern: str, instance: object, __: object) -> Iterator[ValidationError]:
