@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from batchspec.cli.checkpoints import checkpoints
 from batchspec.cli.console import Console
 from batchspec.cli.interrupts import Interrupts
 from batchspec.cli.options import Options
@@ -18,16 +17,13 @@ from batchspec.cli.variables import given_variables
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.loading import SpecLoader
 from batchspec.commands.selecting import Selection
-from batchspec.commands.world import World
 from batchspec.core.errors import AccessError, InvalidInputError, LockedError
 from batchspec.core.model_lock import ModelLock
 from batchspec.core.ports import Provider
-from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
 from batchspec.core.selecting import Standing, read_selectors
 from batchspec.core.variables import Given
 from batchspec.inputs import open_rows
 from batchspec.inputs.remote import Stores
-from batchspec.outputs import open_writer
 from batchspec.project.atomic import write_atomically, write_new
 from batchspec.project.files import RootedFiles
 from batchspec.project.lock_file import load_lock
@@ -39,6 +35,7 @@ from batchspec.project.specs import find_specs
 from batchspec.workers import Workers
 
 if TYPE_CHECKING:
+    from batchspec.commands.world import World
     from batchspec.mistral.client import MistralProvider
 
 _HOME = ".batchspec"
@@ -188,6 +185,10 @@ def open_world(
     recorded. `needs_provider` raises AccessError where there is no key; otherwise the command goes on without.
     `clears` is whether files that killed processes have left on their way are cleared at once.
     """
+    from batchspec.cli.checkpoints import checkpoints
+    from batchspec.commands.world import World
+    from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
+    from batchspec.outputs import open_writer
     from batchspec.project.repository import Repository
     from batchspec.project.spool import DiskSpool
     from batchspec.state.lock import state_lock
@@ -281,8 +282,6 @@ def _provider(
     *,
     needed: bool,
 ) -> MistralProvider | None:
-    from batchspec.mistral.client import connect
-
     environ: Mapping[str, str] = console.environ
     if options.provider == "emulator":
         from batchspec.emulator.server import EmulatorServer
@@ -291,6 +290,8 @@ def _provider(
         environ = {"MISTRAL_API_KEY": "emulator", "MISTRAL_BASE_URL": server.url}
     elif not needed and not environ.get("MISTRAL_API_KEY", "").strip():
         return None
+    from batchspec.mistral.client import connect
+
     return stack.enter_context(connect(environ, interrupts, on_wait=note))
 
 

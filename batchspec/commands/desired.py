@@ -6,20 +6,21 @@ import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from batchspec.commands.findings import Findings
-from batchspec.commands.judging import Answers
 from batchspec.commands.loaded import LoadedSpec
-from batchspec.commands.pipeline import rows_of
 from batchspec.core.canonical import BODY_DIGEST_BYTES
-from batchspec.core.diagnostics import Diagnostic, Location, Severity
+from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Location, Severity
 from batchspec.core.forms import Form
-from batchspec.core.ledger import DeclaredRow
 from batchspec.core.model import Absence, BodyDigest, InputRow
 from batchspec.core.ports import Progress, Scratch
 from batchspec.core.rendering import RenderedRow
 from batchspec.core.shares import CHUNK, Parcel, chunks_of, rows_a_chunk, told_by, unpacked
+
+if TYPE_CHECKING:
+    from batchspec.commands.judging import Answers
+    from batchspec.core.ledger import DeclaredRow
 
 _K = TypeVar("_K")
 
@@ -106,7 +107,7 @@ def rendered_chunks(
 
 def _rendered(loaded: LoadedSpec, findings: Findings) -> Generator[RenderedChunk, None, None]:
     renderer = loaded.renderer
-    for rows in chunks_of(rows_of(loaded, None, findings), rows_a_chunk(renderer)):
+    for rows in chunks_of(_rows(loaded, None, findings), rows_a_chunk(renderer)):
         yield RenderedChunk(list(renderer.render(rows, findings)))
 
 
@@ -122,10 +123,19 @@ def _received(loaded: LoadedSpec, processes: int, findings: Findings) -> Generat
             yield RenderedChunk(unpacked(parcel, loaded.renderer), parcel=parcel)
 
 
+def _rows(loaded: LoadedSpec, answers: Answers | None, sink: DiagnosticSink) -> Iterator[InputRow]:
+    if loaded.upstream is None:
+        return loaded.rows.rows(sink)
+    # Few specs go on from another one, and none else needs what that takes.
+    from batchspec.commands.pipeline import rows_of  # noqa: PLC0415
+
+    return rows_of(loaded, answers, sink)
+
+
 def _joined(loaded: LoadedSpec, answers: Answers | None, findings: Findings) -> Generator[RenderedChunk, None, None]:
     rows: list[RenderedRow] = []
     absent: list[tuple[int, InputRow]] = []
-    for row in rows_of(loaded, answers, findings):
+    for row in _rows(loaded, answers, findings):
         if row.absent is None:
             rows.extend(loaded.renderer.render((row,), findings))
         else:
@@ -188,6 +198,8 @@ def _foresee_ids(
 
 def declared_rows(loaded: LoadedSpec, scratch: Scratch) -> Iterator[DeclaredRow]:
     """Yield what a spec was found to declare, once its chunks were gone through."""
+    from batchspec.core.ledger import DeclaredRow  # noqa: PLC0415 - only what keeps a state needs it
+
     for form in loaded.renderer.forms:
         for custom_id, body in scratch.rows(_ids_of(loaded, form)):
             yield DeclaredRow(form.key, custom_id, body)

@@ -12,9 +12,10 @@ from batchspec.commands.world import World
 from batchspec.core.contents import sha256_of
 from batchspec.core.errors import FileProblemError
 from batchspec.core.ledger import RecordedResult
-from batchspec.core.manifest import Answers, Commit, Lineage, is_manifest, manifest, manifest_path
+from batchspec.core.manifest import Answers, Commit, Lineage, is_manifest, manifest
 from batchspec.core.model import FileList, RequestDigest
 from batchspec.core.model_lock import LOCK_FILE
+from batchspec.core.outputs import manifest_path
 from batchspec.core.ports import Scratch
 from batchspec.core.records import WritesBytes
 

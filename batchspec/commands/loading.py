@@ -18,9 +18,9 @@ from batchspec.core.diagnostics import Diagnostic, Location, Severity, has_error
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.extending import environments_of, extended, in_environment
-from batchspec.core.manifest import manifest_path
 from batchspec.core.model import Inputs
 from batchspec.core.model_lock import ModelLock, pinned
+from batchspec.core.outputs import manifest_path
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.rendering import SpecRenderer
 from batchspec.core.row_shape import shaped

@@ -24,8 +24,9 @@ from batchspec.core.endpoints import endpoint_at
 from batchspec.core.forms import Form
 from batchspec.core.json_text import encode, parse
 from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
-from batchspec.core.manifest import combined, manifest_path
+from batchspec.core.manifest import combined
 from batchspec.core.model import InputRow, RequestDigest, Target
+from batchspec.core.outputs import manifest_path
 from batchspec.core.records import Cell, JsonText, OutputFormat, Record, WritesBytes, cell
 from batchspec.core.rendering import RenderedRow
 

@@ -22,8 +22,9 @@ from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import InvalidInputError
 from batchspec.core.inspection import ClaimStory, Inspector
 from batchspec.core.json_text import JsonError, parse
-from batchspec.core.manifest import Lineage, manifest_path
+from batchspec.core.manifest import Lineage
 from batchspec.core.model import RequestDigest, Target
+from batchspec.core.outputs import manifest_path
 from batchspec.core.rendering import RenderedRow
 
 _BLOCK = 1024 * 1024

@@ -12,12 +12,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from batchspec.core.json_text import encode_pretty
+from batchspec.core.outputs import MANIFEST_SUFFIX
 from batchspec.core.pricing import PriceTable, total
-from batchspec.core.records import OutputFormat
 from batchspec.core.usage import Used, used_by
 
 FORMAT_VERSION = "1.0"
-_SUFFIX = ".manifest.json"
 _MOST_LISTED = 1000
 _MOST_NAMES = 100
 
@@ -75,17 +74,9 @@ class Lineage:
     ends: Mapping[str, int] = field(default_factory=dict)
 
 
-def manifest_path(output_path: str) -> str:
-    """Return where the manifest of an output lies: beside it, under its name without the suffix."""
-    stem = output_path
-    for form in OutputFormat:
-        stem = stem.removesuffix(f".{form}")
-    return stem + _SUFFIX
-
-
 def is_manifest(path: str) -> bool:
     """Tell whether a path is that of a manifest."""
-    return path.endswith(_SUFFIX)
+    return path.endswith(MANIFEST_SUFFIX)
 
 
 def combined(digests: Mapping[str, str]) -> str:

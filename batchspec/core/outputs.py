@@ -15,6 +15,7 @@ from batchspec.core.records import OutputFormat
 KEPT = ("custom_id", "model", "status", "error")
 """What every row has beside the columns that a spec declares."""
 
+MANIFEST_SUFFIX = ".manifest.json"
 _TAKEN = (*KEPT, "matrix", "replicate")
 _PRIVATE = frozenset({".git", ".batchspec"})
 
@@ -88,3 +89,11 @@ def _check_name(name: str, before: Mapping[str, object], pointer: Pointer, reade
             hint="choose another name",
             on_key=True,
         )
+
+
+def manifest_path(output_path: str) -> str:
+    """Return where the manifest of an output lies: beside it, under its name without the suffix."""
+    stem = output_path
+    for form in OutputFormat:
+        stem = stem.removesuffix(f".{form}")
+    return stem + MANIFEST_SUFFIX

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from batchspec.core.diagnostics import Diagnostic, Severity
-from batchspec.core.schema.explaining import explain
 from batchspec.core.schema.fault import UnusableSchemaError
 from batchspec.core.schema.fitting import fits
 from batchspec.core.schema.problems import Pointer, ProblemKind, SchemaProblem, found_words, shown
@@ -35,11 +34,12 @@ class SchemaChecker:
 
     def check(self, value: object) -> list[SchemaProblem]:
         """Return what is wrong with a JSON-like value, in order of its place."""
-        if self._fits is not None and self._fits(value):
+        if self._fits(value):
             return []
-        if self._judge is None:
-            from batchspec.core.schema.validators import Judge  # noqa: PLC0415 - see above
+        from batchspec.core.schema.explaining import explain  # noqa: PLC0415 - see above
+        from batchspec.core.schema.validators import Judge  # noqa: PLC0415
 
+        if self._judge is None:
             self._judge = Judge(self._schema)
         try:
             found = islice(self._judge.faults(value), MAX_FAULTS)

@@ -14,7 +14,7 @@ from batchspec.core.schema.fault import compiled
 from batchspec.core.schema.references import UnresolvedError, resolved
 
 Fits = Callable[[object], bool]
-_Build = Callable[["_Compiler", Mapping[str, object], object], Fits]
+_Build = Callable[..., Fits]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _SAYS_NOTHING = frozenset(
@@ -29,24 +29,22 @@ class _Unsure(Exception):  # noqa: N818 - an answer, not a fault
     pass
 
 
-def fits(schema: Mapping[str, object]) -> Fits | None:
-    """Return the function that tells whether a value fits, or None for a schema that is not understood here."""
-    try:
-        judge = _Compiler(schema).compiled(schema)
-    except (_Unsure, UnresolvedError, RecursionError, re.error, TypeError, ValueError, OverflowError):
-        return None
+def fits(schema: Mapping[str, object]) -> Fits:
+    """Return the function that tells whether a value fits; False also where this cannot be told here."""
+    judge = _Compiler(schema).compiled(schema)
 
     def plainly(value: object) -> bool:
         try:
             return judge(value)
-        except (_Unsure, RecursionError, TypeError):
-            # Not known to fit, which is what is asked here.
+        except (_Unsure, UnresolvedError, RecursionError, re.error, AttributeError, TypeError, ValueError):
             return False
 
     return plainly
 
 
 class _Compiler:
+    """Compiles each part of a schema when a value first reaches it: most specs use few of the keys that there are."""
+
     def __init__(self, root: Mapping[str, object]) -> None:
         self._root = root
         self._known: dict[int, Fits] = {}
@@ -56,21 +54,18 @@ class _Compiler:
             return lambda _: schema
         if not isinstance(schema, dict):
             raise _Unsure
-        if id(schema) not in self._known:
-            # Reserved first, since parts may refer to each other in a circle.
-            self._known[id(schema)] = self._later(id(schema))
-            self._known[id(schema)] = _all_of(
-                [self._keyword(schema, key) for key in schema if self._counts(schema, key)]
-            )
-        return self._known[id(schema)]
-
-    def _later(self, part: int) -> Fits:
         known = self._known
 
         def judge(value: object) -> bool:
-            return known[part](value)
+            part = known.get(id(schema))
+            if part is None:
+                part = known[id(schema)] = self._built(schema)
+            return part(value)
 
-        return judge
+        return known.get(id(schema), judge)
+
+    def _built(self, schema: Mapping[str, object]) -> Fits:
+        return _all_of([self._keyword(schema, key) for key in schema if self._counts(schema, key)])
 
     def referred(self, reference: object) -> Fits:
         if not isinstance(reference, str):

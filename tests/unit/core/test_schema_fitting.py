@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +13,6 @@ from batchspec.core.schema.fitting import fits
 from batchspec.core.schema.validators import Judge
 from batchspec.project.packaged import packaged_schema
 
-SCHEMAS = sorted(path.name for path in (Path(__file__).parents[3] / "schemas").glob("*.schema.json"))
 NAMES = ("a", "b", "ab\n", "x-1")
 NUMBERS = st.sampled_from([0, 1, 1.0, -1, 0.5, 2, True, False])
 TEXTS = st.sampled_from(["", "a", "ab", "ab\n", "b", "x-1"])
@@ -23,6 +21,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
     max_leaves=6,
 )
+UNSURE = ("uniqueItems", "$ref", "multipleOf", "const", "enum")
 TYPES = st.sampled_from(["object", "array", "string", "boolean", "null", "number", "integer"])
 
 
@@ -89,18 +88,12 @@ def test_what_is_said_to_fit_is_what_jsonschema_finds_nothing_wrong_with(
     schema: dict[str, object], values: list[object]
 ) -> None:
     fit = fits(schema)
-    for value in values if fit is not None else []:
-        assert fit is not None
+    for value in values:
         if fit(value):
             assert judged(schema, value)
         elif judged(schema, value):
-            # Unsure is no lie: equal things that are no text, and circles.
-            assert "uniqueItems" in str(schema) or "$ref" in str(schema)
-
-
-@pytest.mark.parametrize("name", SCHEMAS)
-def test_every_schema_of_our_own_is_understood(name: str) -> None:
-    assert fits(packaged_schema(name)) is not None
+            # Unsure is no lie.
+            assert any(f"'{keyword}'" in str(schema) for keyword in UNSURE)
 
 
 def unfit(value: object) -> Iterator[object]:
@@ -120,7 +113,6 @@ def unfit(value: object) -> Iterator[object]:
 def test_a_spec_with_one_thing_changed_is_judged_alike() -> None:
     schema = packaged_schema("batchspec.schema.json")
     fit, judge = fits(schema), Judge(schema)
-    assert fit is not None
     spec = {
         "batchspec": 1,
         "name": "demo",
@@ -146,12 +138,12 @@ def test_a_spec_with_one_thing_changed_is_judged_alike() -> None:
         {"$ref": "https://example.org/schema"},
         {"$dynamicRef": "#x"},
         {"unevaluatedProperties": False},
-        {"prefixItems": [True]},
-        {"pattern": "("},
+        {"properties": {"a": {"prefixItems": [True]}}},
+        {"properties": {"a": {"pattern": "("}}},
         {"type": "text"},
         {"minimum": "1"},
     ],
     ids=str,
 )
 def test_a_schema_that_is_not_understood_is_left_to_jsonschema(schema: dict[str, object]) -> None:
-    assert fits(schema) is None
+    assert not fits(schema)({"a": [1, "2"]})
