@@ -19,7 +19,7 @@ from batchspec.commands.loading import SpecLoader
 from batchspec.commands.selecting import Selection
 from batchspec.core.errors import AccessError, InvalidInputError, LockedError
 from batchspec.core.model_lock import ModelLock
-from batchspec.core.ports import Provider
+from batchspec.core.ports import Checkpoint, Provider
 from batchspec.core.selecting import Standing, read_selectors
 from batchspec.core.variables import Given
 from batchspec.inputs import open_rows
@@ -185,21 +185,16 @@ def open_world(
     recorded. `needs_provider` raises AccessError where there is no key; otherwise the command goes on without.
     `clears` is whether files that killed processes have left on their way are cleared at once.
     """
-    from batchspec.cli.checkpoints import checkpoints
     from batchspec.commands.world import World
-    from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
     from batchspec.outputs import open_writer
     from batchspec.project.repository import Repository
     from batchspec.project.spool import DiskSpool
-    from batchspec.state.lock import state_lock
     from batchspec.state.scratch import SqliteScratch
     from batchspec.state.store import SqliteLedger
 
     with ExitStack() as stack:
         stack.callback((progress := console.progress()).finish)
-        locked = (writes or refreshes) and _lock(
-            stack, project, command, options, console, interrupts, state_lock, needed=writes
-        )
+        locked = (writes or refreshes) and _lock(stack, project, command, options, console, interrupts, needed=writes)
         provider: MistralProvider | None = None
         if refreshes and locked:
             provider = _provider(stack, project, options, console, interrupts, progress.note, needed=needs_provider)
@@ -227,9 +222,9 @@ def open_world(
             progress=progress,
             stop=interrupts.stop,
             commit=Repository(project.root, console.environ).commit,
-            checkpoint=checkpoints(console.environ, console.say if console.verbose else _silence),
+            checkpoint=_checkpoint(console),
             locked=locked,
-            settle_seconds=_seconds(console.environ, "BATCHSPEC_SETTLE_SECONDS", DEFAULT_SETTLE_SECONDS),
+            settle_seconds=_settle_seconds(console.environ),
         )
 
 
@@ -240,11 +235,12 @@ def _lock(
     options: Options,
     console: Console,
     interrupts: Interrupts,
-    state_lock: Callable[[Path, str, float, Callable[[], None]], AbstractContextManager[None]],
     *,
     needed: bool,
 ) -> bool:
     """Take the state's lock; tell whether it was taken."""
+    from batchspec.state.lock import state_lock
+
     if not needed and not os.access(_existing(project.root), os.W_OK):
         return False
     keep_out_of_git(project)
@@ -327,10 +323,19 @@ def _fingerprinter(root: Path) -> Callable[[str], str | None]:
     return fingerprint
 
 
-def _seconds(environ: Mapping[str, str], name: str, default: float) -> float:
+def _checkpoint(console: Console) -> Checkpoint:
+    from batchspec.cli.checkpoints import checkpoints
+
+    return checkpoints(console.environ, console.say if console.verbose else _silence)
+
+
+def _settle_seconds(environ: Mapping[str, str]) -> float:
+    from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
+
+    name = "BATCHSPEC_SETTLE_SECONDS"
     text = environ.get(name, "")
     if not text:
-        return default
+        return DEFAULT_SETTLE_SECONDS
     try:
         seconds = float(text)
     except ValueError:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from batchspec.core.manifest import Answers, Lineage, combined, manifest, manifest_path
+from batchspec.core.manifest import Answers, Lineage, combined, manifest
+from batchspec.core.outputs import manifest_path
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas/manifest.schema.json").read_text(encoding="utf-8"))
 A, B = "a" * 64, "b" * 64

@@ -147,3 +147,37 @@ def test_a_spec_with_one_thing_changed_is_judged_alike() -> None:
 )
 def test_a_schema_that_is_not_understood_is_left_to_jsonschema(schema: dict[str, object]) -> None:
     assert not fits(schema)({"a": [1, "2"]})
+
+
+ROUTE: dict[str, object] = {
+    "type": "object",
+    "properties": {
+        "queue": {"type": "string", "enum": ["billing", "other"]},
+        "why": {"type": ["string", "null"], "maxLength": 5, "description": "in short"},
+        "score": {"type": "number", "minimum": 0, "maximum": 1},
+        "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 2},
+    },
+    "required": ["queue"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "sure"),
+    [
+        ({"queue": "billing"}, True),
+        ({"queue": "billing", "why": None, "score": 0.5, "tags": ["a", "b"]}, True),
+        ({"queue": "billing", "score": 1}, True),
+        ({}, False),
+        ([], False),
+        ({"queue": "lost"}, False),
+        ({"queue": "other", "why": "too long"}, False),
+        ({"queue": "other", "score": 2}, False),
+        ({"queue": "other", "score": True}, False),
+        ({"queue": "other", "tags": ["a", 1]}, False),
+        ({"queue": "other", "tags": ["a", "b", "c"]}, False),
+        ({"queue": "other", "more": 1}, False),
+    ],
+)
+def test_answers_that_fit_a_usual_schema_are_known_without_jsonschema(value: object, sure: bool) -> None:
+    assert fits(ROUTE)(value) is sure
