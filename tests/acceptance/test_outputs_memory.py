@@ -1,4 +1,4 @@
-"""Writing an output takes no more memory for a million rows than for fifty thousand, in any form."""
+"""Taking in a job and writing an output take no more memory for many rows than for few, in any form."""
 
 from __future__ import annotations
 
@@ -36,4 +36,13 @@ def test_memory_does_not_grow_with_answers_and_their_manifest(tmp_path: Path) ->
         ran = project.run("apply", "--provider", "emulator", "--yes", "--wait", timeout=600)
         assert ran.code == 0, ran.err
     command = ("results", "--provider", "emulator")
+    assert peak(many, *command) < peak(few, *command) + _ROOM
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_answers_of_a_job(tmp_path: Path) -> None:
+    one_job = "limits: {requests_per_job: 1000000}\n"
+    few = make_project(tmp_path / "few", rows=30_000, extra=one_job)
+    many = make_project(tmp_path / "many", rows=300_000, extra=one_job)
+    command = ("apply", "--provider", "emulator", "--yes", "--wait", "--jobs", "1")
     assert peak(many, *command) < peak(few, *command) + _ROOM
