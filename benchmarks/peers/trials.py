@@ -94,17 +94,7 @@ class Bench:
 
     def _run(self, home: Path, service: Service, *arguments: str, kill: bool = False) -> int:
         """Run the script; with `kill`, kill its process group as soon as the gate holds an answer back."""
-        environ = {
-            "PATH": f"{self.environment.python.parent}:{os.defpath}",
-            "HOME": str(home / "home"),
-            "TMPDIR": str(home / "tmp"),
-            "PYTHONPATH": str(ROOT),
-            "LANG": "C.UTF-8",
-            "COLUMNS": "220",
-            "PYTHONUNBUFFERED": "1",
-            "NO_PROXY": "127.0.0.1",
-            **service.environ,
-        }
+        environ = surroundings(self.environment, home) | service.environ
         command = [str(self.environment.python), "-m", f"benchmarks.peers.tools.{self.peer.script}", *arguments]
         with (home / "log.txt").open("ab") as log:
             process = subprocess.Popen(
@@ -122,6 +112,20 @@ class Bench:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
+
+
+def surroundings(environment: Environment, home: Path) -> dict[str, str]:
+    """Return the environment of a script: a home of its own, the tool's programs, and nothing of the caller's."""
+    return {
+        "PATH": f"{environment.python.parent}:{os.defpath}",
+        "HOME": str(home / "home"),
+        "TMPDIR": str(home / "tmp"),
+        "PYTHONPATH": str(ROOT),
+        "LANG": "C.UTF-8",
+        "COLUMNS": "220",
+        "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": "127.0.0.1",
+    }
 
 
 def _killed(process: subprocess.Popen[bytes], service: Service) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -39,13 +40,17 @@ def measure(
     repeat: int,
     before: Callable[[], None] | None = None,
     code: int = 0,
+    timeout: float = float("inf"),
 ) -> Measured:
-    """Run a command `repeat` times, each after `before`, and expect an exit code. Raises CommandFailedError."""
+    """Run a command `repeat` times, each after `before`, and expect an exit code. Raises CommandFailedError.
+
+    A run that takes longer than `timeout` seconds is killed with all that it has begun, and has failed.
+    """
     runs = []
     for _ in range(repeat):
         if before is not None:
             before()
-        runs.append(_once(command, folder, environ, code))
+        runs.append(_once(command, folder, environ, code, timeout))
     return median(runs)
 
 
@@ -66,21 +71,29 @@ def interleaved(
     runs: dict[str, list[Measured]] = {name: [] for name in commands}
     for _ in range(repeat):
         for name, command in commands.items():
-            runs[name].append(_once(command, folder, environ, 0))
+            runs[name].append(_once(command, folder, environ, 0, float("inf")))
     return {name: median(found) for name, found in runs.items()}
 
 
-def _once(command: Sequence[str], folder: Path, environ: Mapping[str, str], code: int) -> Measured:
+def _once(command: Sequence[str], folder: Path, environ: Mapping[str, str], code: int, timeout: float) -> Measured:
     with (folder / "told.txt").open("wb") as told:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=told
+            command,
+            cwd=folder,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=told,
+            start_new_session=True,
         )
         peak = 0
         while True:
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             if ended:
                 break
+            if time.perf_counter() - started > timeout:
+                os.killpg(process.pid, signal.SIGKILL)
             time.sleep(_SAMPLE_SECONDS if time.perf_counter() - started > 1 else 0.001)
             if children := _descendants(process.pid):
                 peak = max(peak, sum(_proportional(pid) for pid in (process.pid, *children)))

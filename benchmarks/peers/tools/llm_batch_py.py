@@ -5,6 +5,7 @@ Asked to recover, it first removes the lock of the run that died, which else hol
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -53,7 +54,7 @@ job = StructuredOutputJob(
     result_cache=ResultCacheStoreConfig(root_uri="./.llm_batch_py"),
     prompt_cache=PromptCacheConfig(mode="auto"),
     lock=LockConfig(ttl_seconds=3600),
-    batch=BatchConfig(batch_size=500),
+    batch=BatchConfig(batch_size=int(os.environ.get("BATCH_SIZE", "500"))),
 )
 runner = Runner()
 for _ in range(RUNS):
