@@ -129,8 +129,8 @@ def _write_rows(home: Path, rows: int, edited: str) -> None:
 _HOW = (
     "Each run is a process of its own that reads the rows, builds, submits, waits and hands over the answers, by its"
     " script in [tools](tools), against a provider on loopback whose work is not counted. CPU seconds are user and"
-    " system, its start and imports among them; memory is the largest of the three runs. A tool that takes fewer rows has"
-    " the number of them beside its name."
+    " system, its start and imports among them; memory is the largest of the three runs. A tool that takes fewer rows"
+    " has the number of them beside its name."
 )
 _HEAD = ("tool", "version", "first run: CPU seconds", "the same again: CPU seconds", "sent again")
 
