@@ -12,7 +12,7 @@ import click
 
 from batchspec.cli.asking import ask
 from batchspec.cli.console import Console
-from batchspec.cli.options import JSON, Duration, about_specs, read_duration, shared
+from batchspec.cli.options import JSON, Duration, about_rows, read_duration, shared
 from batchspec.cli.pricing import PRICES, Dollars, costed, load_prices, metered
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@about_specs
+@about_rows
 @JSON
 @click.option("--no-refresh", is_flag=True, help="Plan from recorded state alone; needs no key.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to send.")
@@ -114,7 +114,7 @@ def _show_plan(found: Status, used: ModelsInUse, console: Console, *, markdown: 
 
 
 @click.command()
-@about_specs
+@about_rows
 @click.option("--yes", "-y", is_flag=True, help="Send without asking.")
 @click.option(
     "--wait",
@@ -218,7 +218,7 @@ def _approver(console: Console, *, yes: bool) -> Callable[[Plan], None]:
 
 
 @click.command()
-@about_specs
+@about_rows
 @click.option("--watch", is_flag=True, help="Show it again whenever it changes, until nothing is in flight.")
 @JSON
 @PRICES
@@ -264,7 +264,7 @@ def status(
 
 
 @click.command()
-@about_specs
+@about_rows
 @click.option("--timeout", type=Duration(), metavar="DURATION", help="Give up after so long (90s, 15m, 2h); exit 10.")
 @JSON
 @PRICES

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from batchspec.cli.options import JSON, about_specs, shared
+from batchspec.cli.options import JSON, about_rows, about_specs, shared
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 
 @click.command()
-@about_specs
+@about_rows
 @click.option(
     "--format",
     "form",
@@ -70,7 +70,7 @@ def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **o
 
 
 @click.command()
-@about_specs
+@about_rows
 @click.option(
     "--out", metavar="DIR", help="Where to write, a file for each spec; `-` is stdout. Default: .batchspec/rendered"
 )

@@ -77,6 +77,14 @@ _ABOUT_SPECS = (
     ),
     click.option("--exclude", multiple=True, metavar="SELECTOR", help=f"Not these specs, {_SELECTORS}. Repeatable."),
 )
+_JOBS = click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    envvar="BATCHSPEC_JOBS",
+    metavar="N",
+    help="How many processes render rows. Default: one, and one for each core where there is much to render.",
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout and nothing else.")
 
 
@@ -85,6 +93,11 @@ def about_specs(command: _Command) -> _Command:
     for parameter in reversed(_ABOUT_SPECS):
         command = parameter(command)
     return command
+
+
+def about_rows(command: _Command) -> _Command:
+    """Add what `about_specs` adds, and how many processes go through the rows of those specs."""
+    return about_specs(_JOBS(command))
 
 
 def shared(command: _Command) -> _Command:
@@ -122,14 +135,6 @@ def shared(command: _Command) -> _Command:
             envvar="BATCHSPEC_ENV",
             metavar="NAME",
             help="The environment of the specs that declare it under `environments`.",
-        ),
-        click.option(
-            "--jobs",
-            "-j",
-            type=click.IntRange(min=1),
-            envvar="BATCHSPEC_JOBS",
-            metavar="N",
-            help="How many processes render rows. Default: one, and one for each core where there is much to render.",
         ),
         click.option("--quiet", "-q", is_flag=True, default=None, help="Results and errors only."),
         click.option(

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from batchspec.cli.options import JSON, about_specs, shared
+from batchspec.cli.options import JSON, about_rows, shared
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 
 @click.command()
-@about_specs
+@about_rows
 @click.option(
     "--include",
     default="failed,held",

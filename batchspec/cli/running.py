@@ -41,7 +41,7 @@ class Run:
             environment=merged.get("env") or None,
             select=own.get("select", ()),
             exclude=own.get("exclude", ()),
-            jobs=merged.get("jobs"),
+            jobs=own.get("jobs"),
             variable_files=(*self.given.get("var_file", ()), *own.get("var_file", ())),
         )
 
