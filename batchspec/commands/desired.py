@@ -6,23 +6,22 @@ import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from batchspec.commands.findings import Findings
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.core.canonical import BODY_DIGEST_BYTES
-from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Location, Severity
+from batchspec.core.diagnostics import Diagnostic, Location, Severity
 from batchspec.core.forms import Form
 from batchspec.core.model import Absence, BodyDigest, InputRow
 from batchspec.core.ports import Progress, Scratch
-from batchspec.core.rendering import RenderedRow
-from batchspec.core.shares import CHUNK, Parcel, chunks_of, rows_a_chunk, told_by, unpacked
+from batchspec.core.rendered import RenderedRow, RenderedRows, rendered_rows
+from batchspec.core.row_blocks import ListedRows, blocks_of
+from batchspec.core.shares import CHUNK, Parcel, rows_a_chunk, told_by, unpacked
 
 if TYPE_CHECKING:
     from batchspec.commands.judging import Answers
     from batchspec.core.ledger import DeclaredRow
-
-_K = TypeVar("_K")
 
 Stop = Callable[[], None]
 """Called between steps; raises Interrupted once a signal has asked to stop."""
@@ -35,7 +34,7 @@ class DesiredChunk:
     `absences` are of the rows that cannot be rendered yet, or ever, since they go on from an answer that is not there.
     """
 
-    rows: list[RenderedRow]
+    rows: RenderedRows
     repeated: set[int]
     told: Callable[[], bytes]
     absences: Sequence[Absence] = ()
@@ -62,7 +61,7 @@ class RenderedChunk(NamedTuple):
     `parcel` is set where another process has rendered them.
     """
 
-    rows: list[RenderedRow]
+    rows: RenderedRows
     absent: Sequence[tuple[int, InputRow]] = ()
     parcel: Parcel | None = None
 
@@ -102,13 +101,13 @@ def rendered_chunks(
         for chunk in chunks:
             stop()
             yield chunk
-            progress.advance(sum([row.form is first for row in chunk.rows]))
+            progress.advance(chunk.rows.forms.count(first))
 
 
 def _rendered(loaded: LoadedSpec, findings: Findings) -> Generator[RenderedChunk, None, None]:
     renderer = loaded.renderer
-    for rows in chunks_of(_rows(loaded, None, findings), rows_a_chunk(renderer)):
-        yield RenderedChunk(list(renderer.render(rows, findings)))
+    for block in blocks_of(loaded.rows, rows_a_chunk(renderer), findings):
+        yield RenderedChunk(renderer.render_block(block, findings))
 
 
 def _received(loaded: LoadedSpec, processes: int, findings: Findings) -> Generator[RenderedChunk, None, None]:
@@ -123,27 +122,25 @@ def _received(loaded: LoadedSpec, processes: int, findings: Findings) -> Generat
             yield RenderedChunk(unpacked(parcel, loaded.renderer), parcel=parcel)
 
 
-def _rows(loaded: LoadedSpec, answers: Answers | None, sink: DiagnosticSink) -> Iterator[InputRow]:
-    if loaded.upstream is None:
-        return loaded.rows.rows(sink)
+def _joined(loaded: LoadedSpec, answers: Answers | None, findings: Findings) -> Generator[RenderedChunk, None, None]:
     # Few specs go on from another one, and none else needs what that takes.
     from batchspec.commands.pipeline import rows_of  # noqa: PLC0415
 
-    return rows_of(loaded, answers, sink)
-
-
-def _joined(loaded: LoadedSpec, answers: Answers | None, findings: Findings) -> Generator[RenderedChunk, None, None]:
     rows: list[RenderedRow] = []
     absent: list[tuple[int, InputRow]] = []
-    for row in _rows(loaded, answers, findings):
+    for row in rows_of(loaded, answers, findings):
         if row.absent is None:
             rows.extend(loaded.renderer.render((row,), findings))
         else:
             absent.append((len(rows), row))
         if len(rows) + len(absent) >= CHUNK:
-            yield RenderedChunk(rows, absent)
+            yield RenderedChunk(_in_columns(rows), absent)
             rows, absent = [], []
-    yield RenderedChunk(rows, absent)
+    yield RenderedChunk(_in_columns(rows), absent)
+
+
+def _in_columns(rows: Sequence[RenderedRow]) -> RenderedRows:
+    return rendered_rows(rows, ListedRows([row.row for row in rows]), range(len(rows)))
 
 
 def desired_chunks(
@@ -163,13 +160,14 @@ def desired_chunks(
     for chunk in rendered_chunks(loaded, answers, findings, progress, stop, with_values=with_values):
         rows = chunk.rows
         repeated: set[int] = set()
-        for sample, indices in _grouped(loaded, rows, lambda form: form.sample):
+        for sample, indices in _by_sample(rows):
             # The same body is another request in another replicate, and the same one in another combination.
-            bodies = [rows[index].digest for index in indices]
-            taken = scratch.add_bodies(_bodies_of(loaded, sample), bodies)
+            taken = scratch.add_bodies(_bodies_of(loaded, sample), rows.some(indices).digests)
             repeated.update(indices[place] for place in taken)
-        for form, indices in _grouped(loaded, rows, lambda form: form):
-            _add_ids(loaded, form, [(index, rows[index]) for index in indices], repeated, scratch, findings)
+        # An id that follows from the body repeats with it, and means the same request.
+        named = rows if loaded.renderer.names_its_ids else rows.without(repeated)
+        for form, requests in named.by_form():
+            _add_ids(loaded, form, requests, scratch, findings)
         if loaded.upstream is not None and loaded.renderer.names_its_ids:
             _foresee_ids(loaded, rows, [row for _, row in chunk.absent], scratch, findings)
         yield DesiredChunk(rows=rows, repeated=repeated, told=chunk.told, absences=chunk.absences)
@@ -180,16 +178,19 @@ def _foresee_ids(
 ) -> None:
     """Find custom_ids that will be given twice once the answers are there, before anything is paid for those."""
     first = loaded.renderer.forms[0]
-    listed = [(row.custom_id, row.digest, row.row.path, row.row.line) for row in rows if row.form is first]
+    listed = [(row.custom_id, row.row.path, row.row.line) for row in rows if row.form is first]
     for row in absent:
         custom_id = loaded.renderer.custom_id_of(row)
         if custom_id is not None and row.absent is not None:
             # Several answers to a row, and an id that none of them has a part in.
             times = min(row.absent.rows, 2)
-            listed += [(custom_id, BodyDigest(bytes(BODY_DIGEST_BYTES)), row.path, row.line)] * times
+            listed += [(custom_id, row.path, row.line)] * times
     known = {(row.custom_id, row.row.place) for row in rows}
-    for at, place in scratch.add_ids(f"{loaded.spec.name} foreseen", listed).items():
-        custom_id, _, path, line = listed[at]
+    ids = [custom_id for custom_id, _, _ in listed]
+    unknown = [BodyDigest(bytes(BODY_DIGEST_BYTES))] * len(listed)
+    places = [(path, line) for _, path, line in listed]
+    for at, place in scratch.add_ids(f"{loaded.spec.name} foreseen", ids, unknown, places).items():
+        custom_id, path, line = listed[at]
         own = f"{path}:{line}"
         # Of two rows that are both there it is told anyway.
         if (custom_id, own) not in known:
@@ -213,35 +214,29 @@ def _bodies_of(loaded: LoadedSpec, sample: int | None) -> str:
     return loaded.spec.name if sample is None else f"{loaded.spec.name} {sample}"
 
 
-def _grouped(
-    loaded: LoadedSpec, rows: Sequence[RenderedRow], key: Callable[[Form], _K]
-) -> Iterable[tuple[_K, Sequence[int]]]:
-    """Return the indices of rows by what their forms have in common; most specs have one form."""
-    if len(loaded.renderer.forms) == 1:
-        return [(key(loaded.renderer.forms[0]), range(len(rows)))]
-    groups: dict[_K, list[int]] = {}
-    for index, row in enumerate(rows):
-        groups.setdefault(key(row.form), []).append(index)
-    return groups.items()
+def _by_sample(requests: RenderedRows) -> Iterable[tuple[int | None, Sequence[int]]]:
+    """Return the indices of the requests of each sample; most specs have one."""
+    samples = [form.sample for form in requests.forms]
+    if len(set(samples)) == 1:
+        return [(samples[0], range(len(samples)))]
+    indices: dict[int | None, list[int]] = {}
+    for index, sample in enumerate(samples):
+        indices.setdefault(sample, []).append(index)
+    return indices.items()
 
 
 def _add_ids(
     loaded: LoadedSpec,
     form: Form,
-    rows: Sequence[tuple[int, RenderedRow]],
-    repeated: set[int],
+    requests: RenderedRows,
     scratch: Scratch,
     findings: Findings,
 ) -> None:
-    """Remember the custom_ids of rows in one form; a custom_id is unique among them."""
-    if loaded.renderer.names_its_ids:
-        listed = [(row.custom_id, row.digest, row.row.path, row.row.line) for _, row in rows]
-        for at, place in scratch.add_ids(_ids_of(loaded, form), listed).items():
-            findings(_repeated_id(rows[at][1], place))
-        return
-    # An id that follows from the body repeats with it, and means the same request.
-    fresh = [(row.custom_id, row.digest, "", 0) for index, row in rows if index not in repeated]
-    scratch.add_ids(_ids_of(loaded, form), fresh)
+    """Remember the custom_ids of requests in one form; a custom_id is unique among them."""
+    places = requests.places() if loaded.renderer.names_its_ids else ()
+    taken = scratch.add_ids(_ids_of(loaded, form), requests.custom_ids, requests.digests, places)
+    for at, place in taken.items():
+        findings(_repeated_id(requests[at], place))
 
 
 def drain(chunks: Iterable[object]) -> None:

@@ -19,7 +19,7 @@ from batchspec.core.errors import InvalidInputError
 from batchspec.core.ledger import Recorded, RequestStatus
 from batchspec.core.model import BodyDigest, RequestDigest, Target
 from batchspec.core.planning import Action, Before, reason
-from batchspec.core.rendering import RenderedRow
+from batchspec.core.rendered import RenderedRow
 from batchspec.core.spec_parts import ChangedParts, changed_parts, parts_of, same_parts, with_commit
 
 

@@ -51,6 +51,8 @@ class Judged:
     ) -> tuple[list[Action], Mapping[RequestDigest, Recorded], Mapping[RequestDigest, str]]:
         """Return the action about each request, what is recorded of them, and what is wrong with their answers."""
         recorded = self._answers.recorded(digests)
+        if not recorded:
+            return [decide(None, self._spec.max_attempts)] * len(digests), {}, {}
         most = self._spec.max_attempts
         actions = [decide(recorded.get(digest), most) for digest in digests]
         done = [digest for digest, action in zip(digests, actions, strict=True) if action is Action.DONE]

@@ -18,7 +18,7 @@ from batchspec.core.ledger import RecordedResult
 from batchspec.core.model import Absence, InputRow, RequestDigest, SpecResults, Target
 from batchspec.core.planning import Action
 from batchspec.core.records import JsonText
-from batchspec.core.rendering import RenderedRow
+from batchspec.core.rendered import RenderedRow
 
 _CHUNK = 500
 _STATUS = {Action.FAILED: "failed", Action.HELD: "held", Action.LOST: "lost", Action.INVALID: "invalid"}

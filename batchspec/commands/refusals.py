@@ -11,7 +11,7 @@ from batchspec.commands.submit import RequestsRefusedError
 from batchspec.commands.world import World
 from batchspec.core.diagnostics import Diagnostic, Location, Severity
 from batchspec.core.errors import InvalidInputError
-from batchspec.core.rendering import RenderedRow
+from batchspec.core.rendered import RenderedRow
 from batchspec.core.spec import Spec
 
 

@@ -15,7 +15,7 @@ from batchspec.core.lines import request_line
 from batchspec.core.model import Target
 from batchspec.core.planning import decide
 from batchspec.core.ports import Progress, Scratch
-from batchspec.core.rendering import RenderedRow
+from batchspec.core.rendered import RenderedRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from batchspec.core.manifest import combined
 from batchspec.core.model import InputRow, RequestDigest, Target
 from batchspec.core.outputs import manifest_path
 from batchspec.core.records import Cell, JsonText, OutputFormat, Record, WritesBytes, cell
-from batchspec.core.rendering import RenderedRow
+from batchspec.core.rendered import RenderedRow
 
 _STATUS = {
     RequestStatus.CLAIMED: "pending",

@@ -25,7 +25,7 @@ from batchspec.core.json_text import JsonError, parse
 from batchspec.core.manifest import Lineage
 from batchspec.core.model import RequestDigest, Target
 from batchspec.core.outputs import manifest_path
-from batchspec.core.rendering import RenderedRow
+from batchspec.core.rendered import RenderedRow
 
 _BLOCK = 1024 * 1024
 _MOST_IDS = 10_000

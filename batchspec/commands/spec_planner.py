@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from batchspec.commands.desired import DesiredChunk, RowsDigest
 from batchspec.commands.judging import Judged
 from batchspec.commands.loaded import LoadedSpec
+from batchspec.commands.outgoing import Outgoing
 from batchspec.commands.settled_chunks import SettledChunks
 from batchspec.core.canonical import RequestIdentity
 from batchspec.core.forms import Form
 from batchspec.core.ledger import Ledger, Recorded, RequestStatus
-from batchspec.core.lines import request_line
 from batchspec.core.matrix import variant_mark
-from batchspec.core.metering import Costing, Meter, Sends
+from batchspec.core.metering import Costing
 from batchspec.core.model import BodyDigest, RequestDigest, Target
 from batchspec.core.planning import Action, Before, PendingShard, SpecPlan, VariantPlan, reason
 from batchspec.core.ports import Scratch, SpoolWriter
-from batchspec.core.rendering import RenderedRow
+from batchspec.core.rendered import RenderedRows
 from batchspec.core.saved_plan import Batch, PlanBook, variant_key
-from batchspec.core.sharding import CutShard, ShardCutter, goes_inline, inline_limits
-from batchspec.core.shares import asked_by
-from batchspec.core.spec import Spec, Submit
+from batchspec.core.spec import Spec
 
 Adopted = Mapping[tuple[str, str, str], int]
 """How many requests of each (spec, model, variant) this command has adopted."""
@@ -60,32 +60,29 @@ class _Way(NamedTuple):
     variant: VariantPlan
 
 
-class _Request(NamedTuple):
-    """A request that is to be sent: its row's place in the chunk, the way it goes, and why."""
+class _Cause(NamedTuple):
+    """Why a request is to be sent, as far as it tells: what is done, and what is known of earlier times.
 
-    place: int
-    way: _Way
+    `asked` is whether a user has asked to send it again, `tries` how often it was sent, `invalid` whether there is an
+    answer, which does not fit.
+    """
+
     action: Action
-    digest: RequestDigest
-    known: Recorded | None
+    asked: bool
+    tries: int
     invalid: bool
 
-    @property
-    def asked(self) -> bool:
-        """Whether a user has asked to send it again."""
-        return self.known is not None and self.known.status is RequestStatus.ASKED
 
-    @property
-    def tries(self) -> int:
-        """How often it was sent before."""
-        return 0 if self.known is None else self.known.attempts
+_FRESH = _Cause(Action.SUBMIT, asked=False, tries=0, invalid=False)
 
 
-class _Decided(NamedTuple):
-    """What is to be sent of some requests; `settled` where an earlier run has left nothing to do about any of them."""
+class _Sending(NamedTuple):
+    """What is to be sent on one way: the places of its rows, and for each its digest and cause."""
 
-    sending: Sequence[_Request]
-    settled: bool
+    way: _Way
+    places: Sequence[int]
+    digests: Sequence[RequestDigest]
+    causes: Sequence[_Cause]
 
 
 class SpecPlanner:
@@ -109,7 +106,6 @@ class SpecPlanner:
         self._forms = loaded.renderer.forms
         self._ledger = ledger
         self._scratch = scratch
-        self._begin = begin
         # Ids that follow from the bodies repeat with them: then a row that repeats declares nothing of its own.
         self._names_ids = loaded.renderer.names_its_ids
         self._variants: dict[tuple[str, str], VariantPlan] = {}
@@ -120,16 +116,13 @@ class SpecPlanner:
         self._changed = self._before.targets != frozenset(spec.targets)
         self._rows = self._waiting = self._blocked = self._to_come = 0
         self._rows_digest = RowsDigest()
-        self._shards: list[PendingShard] = []
         self._costing = costing
+        self._outgoing = Outgoing(spec, self._variants, begin, costing)
         self._book = book
         self._goes_on = loaded.upstream is not None
-        self._meters: dict[str, Meter] = {}
         self._judged = Judged(loaded, ledger, remember=remember)
         self._settled = settled
         self._again: list[RequestDigest] = []
-        self._groups: dict[tuple[Target, ...], tuple[Sends, frozenset[Target]]] = {}
-        self._cutters: dict[Form, ShardCutter[Target]] = {}
 
     def _ways_of(self, form: Form, adopted: Adopted) -> tuple[_Way, ...]:
         spec, label = self._spec, form.combination.label
@@ -158,43 +151,52 @@ class SpecPlanner:
         # What repeats, or is missing, depends on other chunks.
         alone = not chunk.repeated and not chunk.absences
         variants = [*self._variants.values()]
-        asked = asked_by(chunk.rows)
+        asked = chunk.rows.asked()
         if alone and self._settled.recalled(asked, variants):
-            self._still_declared.update([row.form.key for row in chunk.rows])
+            self._still_declared.update([form.key for form in chunk.rows.forms])
             return
         before = [variant.actions.copy() for variant in variants]
-        fresh = chunk.rows if alone else [row for index, row in enumerate(chunk.rows) if index not in chunk.repeated]
-        requests = self._decide(fresh)
-        changed = self._compare(chunk.rows if self._names_ids else fresh, fresh, requests.sending)
-        self._send(fresh, requests.sending)
-        if alone and requests.settled and not changed:
+        fresh = chunk.rows.without(chunk.repeated)
+        declared, changed = self._declared(chunk.rows if self._names_ids else fresh)
+        settled = True
+        for form, requests in fresh.by_form():
+            decided = [self._decide(way, requests) for way in self._ways[form]]
+            sending = [each for each in decided if each is not None]
+            settled = settled and not sending
+            self._explain(form, requests, declared.get(form.key, {}), sending)
+            self._send(form, requests, [each for each in sending if each.places])
+        if alone and settled and not changed:
             self._settled.settled(asked, before, variants)
 
     def _count(self, chunk: DesiredChunk) -> None:
         self._rows += len(chunk.rows)
-        repeated = Counter([chunk.rows[index].form for index in chunk.repeated])
-        for form, count in Counter([row.form for row in chunk.rows]).items():
+        forms = chunk.rows.forms
+        repeated = Counter([forms[index] for index in chunk.repeated])
+        for form, count in Counter(forms).items():
             for way in self._ways[form]:
                 way.variant.duplicates += repeated[form]
                 way.variant.requests += count - repeated[form]
             for model in self._spec.models if form.first else ():
                 self._variants[form.combination.label, model].rows += count
 
-    def _decide(self, rows: Sequence[RenderedRow]) -> _Decided:
-        """Count what is to be done about every request of some rows, and return those that are to be sent."""
-        ways_of = self._ways
-        ways = [(index, way) for index, row in enumerate(rows) for way in ways_of[row.form]]
-        digests = [way.digest(rows[index].digest) for index, way in ways]
+    def _decide(self, way: _Way, requests: RenderedRows) -> _Sending | None:
+        """Count what is to be done about requests on one way; return what is to be sent, None if all is settled."""
+        digests = list(map(way.digest, requests.digests))
         actions, recorded, wrong = self._judged.decide(digests)
-        settled = not any(action.sends for action in set(actions))
-        if settled and len(self._variants) == 1:
-            # Most chunks of most plans send nothing.
-            next(iter(self._variants.values())).actions.update(actions)
-            return _Decided([], settled)
+        counted = Counter(actions)
+        if not any(action.sends for action in counted):
+            way.variant.actions.update(counted)
+            return None
         left = self._left(digests, actions)
-        free = self._scratch.reserve([digest for digest in _to_send(digests, actions) if digest not in left])
-        sending = []
-        for (index, way), digest, action in zip(ways, digests, actions, strict=True):
+        wanted = digests if len(counted) == 1 and not left else _to_send(digests, actions, left)
+        free = self._scratch.reserve(wanted)
+        if not recorded and len(free) == len(digests):
+            # All of them are new, as in every plan that is a spec's first.
+            way.variant.actions.update(counted)
+            return _Sending(way, range(len(digests)), digests, [_FRESH] * len(digests))
+        places: list[int] = []
+        causes: list[_Cause] = []
+        for place, (digest, action) in enumerate(zip(digests, actions, strict=True)):
             if not action.sends:
                 way.variant.actions[action] += 1
             elif digest in left:
@@ -204,10 +206,11 @@ class SpecPlanner:
                 way.variant.actions[Action.IN_FLIGHT] += 1
             else:
                 way.variant.actions[action] += 1
-                sending.append(_Request(index, way, action, digest, recorded.get(digest), digest in wrong))
-                if digest in wrong:
-                    self._again.append(digest)
-        return _Decided(sending, settled)
+                places.append(place)
+                causes.append(_cause(action, recorded.get(digest), invalid=digest in wrong))
+        sent = [digests[place] for place in places]
+        self._again += [digest for digest in sent if digest in wrong]
+        return _Sending(way, places, sent, causes)
 
     def _left(self, digests: Sequence[RequestDigest], actions: Sequence[Action]) -> Collection[RequestDigest]:
         """Return what is to be sent, but not by the saved plan that is applied: what has come up since it was made."""
@@ -217,110 +220,72 @@ class SpecPlanner:
         pairs = zip(digests, actions, strict=True)
         return self._book.left([digest for digest, action in pairs if action in come_up])
 
-    def _compare(self, rows: Sequence[RenderedRow], fresh: Sequence[RenderedRow], sending: Sequence[_Request]) -> bool:
-        """Compare with what the spec declared when it was last applied, to say why a request is sent.
-
-        Returns whether these rows are declared otherwise.
-        """
-        declared = self._declared(rows)
-        changed = any(declared.get((row.form.key, row.custom_id)) != row.digest for row in rows)
+    def _declared(self, requests: RenderedRows) -> tuple[Mapping[str, Mapping[str, BodyDigest]], bool]:
+        """Return what these were when the spec was last applied, by form and custom_id, and whether they differ."""
+        before: dict[str, Mapping[str, BodyDigest]] = {}
+        changed = False
+        for form, part in requests.by_form():
+            found: Mapping[str, BodyDigest] = {}
+            if form.key in self._declared_before:
+                found = self._ledger.declared(self._spec.name, part.custom_ids, form.key)
+                self._still_declared[form.key] += len(found)
+            before[form.key] = found
+            changed = changed or list(map(found.get, part.custom_ids)) != part.digests
         self._changed = self._changed or changed
-        for request in sending:
-            row, way = fresh[request.place], request.way
-            before = declared.get((row.form.key, row.custom_id))
-            why = reason(
-                request.action,
-                self._before,
-                way.target,
-                row.form.key,
-                asked=request.asked,
-                was_declared=before is not None,
-                body_changed=before != row.digest,
-                invalid=request.invalid,
-            )
-            way.variant.reasons[why] += 1
+        return before, changed
+
+    def _explain(
+        self, form: Form, requests: RenderedRows, declared: Mapping[str, BodyDigest], sending: Sequence[_Sending]
+    ) -> None:
+        """Say why each request is sent."""
+        before = list(map(declared.get, requests.custom_ids)) if declared else [None] * len(requests)
+        noted: list[tuple[int, Batch, RequestDigest]] = []
+        for way, places, digests, causes in sending:
+            known = [before[place] for place in places]
+            changed = [body != requests.digests[place] for body, place in zip(known, places, strict=True)]
+            kinds = list(zip(causes, [body is not None for body in known], changed, strict=True))
+            why = {kind: self._reason(form, way.target, *kind) for kind in set(kinds)}
+            for kind, count in Counter(kinds).items():
+                way.variant.reasons[why[kind]] += count
             if self._book is not None:
-                variant = variant_key(row.form.combination.label)
-                batch = Batch(self._spec.name, variant, *way.target, request.action.value, why, request.tries)
-                self._book.note(batch, request.digest)
-        return changed
+                variant = variant_key(form.combination.label)
+                batches = {
+                    kind: Batch(self._spec.name, variant, *way.target, kind[0].action.value, why[kind], kind[0].tries)
+                    for kind in why
+                }
+                noted += zip(places, [batches[kind] for kind in kinds], digests, strict=True)
+        if self._book is not None:
+            # Sorting keeps the order of the ways for each row.
+            for _, batch, digest in sorted(noted, key=itemgetter(0)):
+                self._book.note(batch, digest)
 
-    def _declared(self, rows: Sequence[RenderedRow]) -> dict[tuple[str, str], BodyDigest]:
-        """Return what these rows were when the spec was last applied, by form and custom_id."""
-        ids: dict[str, list[str]] = {}
-        for row in rows:
-            ids.setdefault(row.form.key, []).append(row.custom_id)
-        declared: dict[tuple[str, str], BodyDigest] = {}
-        for form, listed in ids.items():
-            if form in self._declared_before:
-                found = self._ledger.declared(self._spec.name, listed, form)
-                self._still_declared[form] += len(found)
-                declared.update(((form, custom_id), body) for custom_id, body in found.items())
-        return declared
+    def _reason(self, form: Form, target: Target, cause: _Cause, was_declared: bool, body_changed: bool) -> str:
+        return reason(
+            cause.action,
+            self._before,
+            target,
+            form.key,
+            asked=cause.asked,
+            was_declared=was_declared,
+            body_changed=body_changed,
+            invalid=cause.invalid,
+        )
 
-    def _send(self, rows: Sequence[RenderedRow], sending: Sequence[_Request]) -> None:
+    def _send(self, form: Form, requests: RenderedRows, sending: Sequence[_Sending]) -> None:
         """Put the lines of what is to be sent into their shards, in the order of the rows."""
-        targets: dict[int, list[Target]] = {}
-        for request in sending:
-            targets.setdefault(request.place, []).append(request.way.target)
-        for index, wanted in targets.items():
-            row = rows[index]
-            sends, group = self._group(tuple(wanted))
-            if self._costing is not None:
-                self._meter(row.form.combination.label, self._costing).add(row.digest, row.body, sends)
-            for cut in self._cutter(row.form).add(request_line(row.custom_id, row.body), group):
-                self._keep(row.form, cut)
-
-    def _group(self, wanted: tuple[Target, ...]) -> tuple[Sends, frozenset[Target]]:
-        """Return targets as a meter and as a cutter take them; there are few groups, and many rows of each."""
-        group = self._groups.get(wanted)
-        if group is None:
-            group = (frozenset(Counter(target.model for target in wanted).items()), frozenset(wanted))
-            self._groups[wanted] = group
-        return group
-
-    def _meter(self, label: str, costing: Costing) -> Meter:
-        meter = self._meters.get(label)
-        if meter is None:
-            body = self._spec.body if isinstance(self._spec.body, dict) else {}
-            meter = self._meters[label] = costing.meter(self._spec.endpoint, body)
-        return meter
-
-    def _cutter(self, form: Form) -> ShardCutter[Target]:
-        """Return what cuts a form's lines; one that sends nothing needs no file."""
-        cutter = self._cutters.get(form)
-        if cutter is None:
-            spec = self._spec
-            inline = spec.submit is Submit.INLINE
-            limits = inline_limits(spec.limits) if inline else spec.limits
-            cutter = self._cutters[form] = ShardCutter(form.targets, limits, self._begin, one_part=inline)
-        return cutter
-
-    def _keep(self, form: Form, cut: CutShard[Target]) -> None:
-        spec, label = self._spec, form.combination.label
-        inline = goes_inline(spec.submit, cut)
-        for target in cut.targets:
-            variant = self._variants[label, target.model]
-            variant.jobs += 1
-            variant.bytes += cut.size
-            self._shards.append(
-                PendingShard(
-                    spec=spec.name,
-                    endpoint=spec.endpoint,
-                    model=target.model,
-                    revision=target.revision,
-                    replicate=target.replicate,
-                    variant=variant_mark(label),
-                    parts=cut.parts,
-                    inline=inline,
-                )
-            )
+        if all(len(each.places) == len(requests) for each in sending):
+            self._outgoing.add(form, requests, tuple(each.way.target for each in sending))
+            return
+        targets: dict[int, tuple[Target, ...]] = {}
+        for each in sending:
+            for place in each.places:
+                targets[place] = (*targets.get(place, ()), each.way.target)
+        for wanted, places in groupby(sorted(targets), key=targets.__getitem__):
+            self._outgoing.add(form, requests.some([*places]), wanted)
 
     def finish(self) -> PlannedSpec:
         """Close the open shards and return the whole."""
-        for form, cutter in self._cutters.items():
-            for cut in cutter.finish():
-                self._keep(form, cut)
+        self._outgoing.finish()
         self._count_removed()
         self._estimate()
         plan = SpecPlan(
@@ -335,7 +300,7 @@ class SpecPlanner:
         )
         return PlannedSpec(
             plan=plan,
-            shards=tuple(self._shards),
+            shards=tuple(self._outgoing.shards),
             redeclare=self._changed
             or (not self._absent and self._still_declared.total() < sum(self._declared_before.values())),
             rows_digest=self._rows_digest.told(),
@@ -370,8 +335,16 @@ class SpecPlanner:
         past = {each.model: each.used for each in self._ledger.usage([self._spec.name], whole)}
         for (label, model), variant in self._variants.items():
             if variant.sends:
-                variant.estimate = self._meters[label].finish(model, variant.sends, past.get(model))
+                variant.estimate = self._outgoing.meter(label).finish(model, variant.sends, past.get(model))
 
 
-def _to_send(digests: Sequence[RequestDigest], actions: Sequence[Action]) -> list[RequestDigest]:
-    return [digest for digest, action in zip(digests, actions, strict=True) if action.sends]
+def _cause(action: Action, known: Recorded | None, *, invalid: bool) -> _Cause:
+    if known is None:
+        return _Cause(action, asked=False, tries=0, invalid=invalid)
+    return _Cause(action, known.status is RequestStatus.ASKED, known.attempts, invalid)
+
+
+def _to_send(
+    digests: Sequence[RequestDigest], actions: Sequence[Action], left: Collection[RequestDigest]
+) -> list[RequestDigest]:
+    return [digest for digest, action in zip(digests, actions, strict=True) if action.sends and digest not in left]

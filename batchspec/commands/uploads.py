@@ -35,7 +35,7 @@ class Uploads:
         writer = spool.begin()
         with spool.path(part.sha256).open("rb") as stream:
             for line in stream:
-                writer.add(with_ids(line, self._ids))
+                writer.add([with_ids(line, self._ids)])
         return writer.finish()
 
     def _id(self, file: LocalFile) -> str:

@@ -6,15 +6,19 @@ Rendering a row is then: make each leaf's value, encode it, and join. The bytes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from batchspec.core.canonical import CanonicalError, Pointer, canonical, keeps_key_order
-from batchspec.core.json_text import encode_string
+from batchspec.core.json_text import encode_string, encode_strings
 from batchspec.core.origin import TemplateText
+from batchspec.core.row_blocks import RowBlock, as_texts
 from batchspec.core.template import Compiled, TemplateCompiler, TemplateError
 
 Tree = object
 """A JSON-like value in which any string may be a TemplateText instead."""
+
+_NOT_UNICODE = "text with a lone surrogate is not Unicode"
 
 
 class Leaf(NamedTuple):
@@ -41,6 +45,17 @@ class CompiledBody:
         """Return the leaves' values for the row in `names`, in the order of `leaves`. Raises TemplateError."""
         return [render(names) for render in self._renderers]
 
+    def columns(self, names: dict[str, object], rows: RowBlock) -> list[Sequence[object]]:
+        """Return what `values` returns for some rows, leaf by leaf. Raises TemplateError."""
+        return [leaf.template.column(names, rows) for leaf in self.leaves]
+
+    def encode_all(self, columns: Sequence[Sequence[object]], count: int) -> list[bytes]:
+        """Return what `encode` returns for some rows, of whose leaves these are the values. Raises CanonicalError."""
+        pieces: list[Iterable[bytes]] = [repeat(self.fragments[0], count)]
+        for leaf, column, fragment in zip(self.leaves, columns, self.fragments[1:], strict=True):
+            pieces += (_encoded(column, leaf.pointer), repeat(fragment, count))
+        return list(map(b"".join, zip(*pieces, strict=True)))
+
     def encode(self, values: Sequence[object]) -> bytes:
         """Return the canonical body with these values in its leaves. Raises CanonicalError."""
         pieces = self._pieces.copy()
@@ -51,11 +66,21 @@ class CompiledBody:
                     pieces[place] = encode_string(value)
                 except ValueError:
                     pointer = self.leaves[place // 2].pointer
-                    raise CanonicalError("text with a lone surrogate is not Unicode", pointer) from None
+                    raise CanonicalError(_NOT_UNICODE, pointer) from None
             else:
                 pieces[place] = canonical(value, self.leaves[place // 2].pointer)
             place += 2
         return b"".join(pieces)
+
+
+def _encoded(column: Sequence[object], pointer: Pointer) -> list[bytes]:
+    texts = as_texts(column)
+    if texts is None:
+        return [canonical(value, pointer) for value in column]
+    try:
+        return encode_strings(texts)
+    except ValueError:
+        raise CanonicalError(_NOT_UNICODE, pointer) from None
 
 
 def compile_body(

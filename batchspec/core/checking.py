@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from batchspec.core.body import CompiledBody
 from batchspec.core.canonical import Pointer
 from batchspec.core.json_text import parse
+from batchspec.core.row_blocks import as_texts
 from batchspec.core.schema import ProblemKind, SchemaChecker, SchemaProblem, constrains_text
 
 _PLACEHOLDER = "text"
@@ -44,12 +45,23 @@ class BodyChecker:
         self._explained += 1
         return tuple(self._checker.check(parse(self._body.encode(values))))
 
+    def verdict_of_all(self, columns: Sequence[Sequence[object]]) -> tuple[SchemaProblem, ...] | None:
+        """Return what is wrong with each of the bodies whose leaves have these values; None where they differ in it."""
+        if self._all_text and all(as_texts(column) is not None for column in columns):
+            return self._verdict_of_texts()
+        verdicts = {self._verdict(values) for values in zip(*columns, strict=True)}
+        return verdicts.pop() if len(verdicts) == 1 else None
+
     def _verdict(self, values: Sequence[object]) -> tuple[SchemaProblem, ...]:
         if self._all_text and tuple(map(type, values)) == self._text_types:
-            if self._text_shape is None:
-                self._text_shape = self._judge(self._shape(values))
-            return self._text_shape
+            return self._verdict_of_texts()
         return self._judge(self._shape(values))
+
+    def _verdict_of_texts(self) -> tuple[SchemaProblem, ...]:
+        """Return the verdict that all rows share whose leaves are free text."""
+        if self._text_shape is None:
+            self._text_shape = self._judge(self._shape([""] * len(self._text_types)))
+        return self._text_shape
 
     def _shape(self, values: Sequence[object]) -> bytes:
         shaped = [self._placeholder(value, leaf.pointer) for leaf, value in zip(self._body.leaves, values, strict=True)]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from batchspec.core.body import compile_body
+from batchspec.core.canonical import body_digest, default_custom_id
 from batchspec.core.checking import BodyChecker
+from batchspec.core.custom_ids import CustomIds
 from batchspec.core.matrix import MOST_FORMS, Combination
-from batchspec.core.model import InputRow, Target
+from batchspec.core.model import BodyDigest, InputRow, Target
 from batchspec.core.origin import TemplateText, holds_template
+from batchspec.core.row_blocks import RowBlock
+from batchspec.core.schema import SchemaProblem
 from batchspec.core.spec import Spec
 from batchspec.core.template import Compiled, TemplateCompiler
 
@@ -68,6 +73,15 @@ def too_many(spec: Spec, forms: Sequence[Form]) -> str | None:
     )
 
 
+class FormColumns(NamedTuple):
+    """The requests of some rows in one form, each part in the order of the rows."""
+
+    form: Form
+    custom_ids: Sequence[str]
+    bodies: Sequence[bytes]
+    digests: list[BodyDigest]
+
+
 class FormRenderer:
     """A form, compiled. Raises TemplateProblems, TemplateError or CanonicalError where that cannot be done."""
 
@@ -77,7 +91,7 @@ class FormRenderer:
         form: Form,
         compiler: TemplateCompiler,
         schema: Mapping[str, object] | None,
-        custom_id: Compiled | None = None,
+        custom_id: CustomIds | None = None,
     ) -> None:
         self.form = form
         self.custom_id = None if custom_id is None else custom_id.apart()
@@ -112,6 +126,27 @@ class FormRenderer:
             made = {name: filled(names) for name, filled in self._varying.items()}
             names["matrix"] = self._fixed | made
         return names
+
+    def in_columns(self, block: RowBlock, is_told: Callable[[SchemaProblem], bool]) -> FormColumns | None:
+        """Render rows column by column; None where that cannot be done, or where there is something to say of one.
+
+        Warnings that were given already, by `is_told`, are not given again. Raises TemplateError and CanonicalError,
+        where rendering any of the rows does.
+        """
+        if self._varying:
+            return None
+        names, count = self.names, len(block)
+        values = self.body.columns(names, block)
+        if self.checker is not None:
+            problems = self.checker.verdict_of_all(values)
+            if problems is None or not all(map(is_told, problems)):
+                return None
+        bodies = self.body.encode_all(values, count)
+        digests = list(map(body_digest, bodies))
+        if self.custom_id is None:
+            return FormColumns(self.form, list(map(default_custom_id, digests)), bodies, digests)
+        custom_ids = self.custom_id.of_all(names, block)
+        return None if custom_ids is None else FormColumns(self.form, custom_ids, bodies, digests)
 
 
 def _value(tree: object, compiler: TemplateCompiler, reads: set[str]) -> Callable[[_Names], object]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 
 import orjson
 
@@ -87,6 +88,14 @@ def _encode_leniently(value: object) -> bytes:
 def encode_pretty(value: object) -> str:
     """Write one value as JSON for people: indented by two, keys in their own order."""
     return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def encode_strings(texts: Iterable[str]) -> list[bytes]:
+    """Write many strings as `encode_string` does. Raises ValueError."""
+    try:
+        return list(map(orjson.dumps, texts))
+    except TypeError as error:
+        raise ValueError(str(error)) from None
 
 
 def encode_string(text: str) -> bytes:

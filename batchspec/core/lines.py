@@ -6,11 +6,12 @@ A file written here tells everything about its requests again: the custom_ids an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from batchspec.core.canonical import REQUEST_DIGEST_BYTES, CanonicalError, body_digest, canonical
-from batchspec.core.json_text import JsonError, encode_string, parse
+from batchspec.core.json_text import JsonError, encode_string, encode_strings, parse
 from batchspec.core.model import BodyDigest, RequestDigest
 
 _HEAD = b'{"custom_id":'
@@ -33,6 +34,12 @@ class RequestLine(NamedTuple):
 def request_line(custom_id: str, body: bytes) -> bytes:
     """Return the line, with its newline, for a canonical body."""
     return b"".join((_HEAD, encode_string(custom_id), _MIDDLE, body, _TAIL))
+
+
+def request_lines(custom_ids: Sequence[str], bodies: Sequence[bytes]) -> list[bytes]:
+    """Return the lines of many requests, as `request_line` does."""
+    pieces = (repeat(_HEAD), encode_strings(custom_ids), repeat(_MIDDLE), bodies, repeat(_TAIL))
+    return list(map(b"".join, zip(*pieces)))  # noqa: B905 - what is repeated never ends
 
 
 def read_request_line(line: bytes) -> RequestLine:

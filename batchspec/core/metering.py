@@ -135,12 +135,14 @@ class Sampler:
         self.requests = 0
         self._bytes = 0
 
-    def add(self, digest: BodyDigest, body: bytes) -> None:
-        """Take a request in; its tokens are counted now or never, so that no body is kept."""
-        self.requests += 1
-        self._bytes += len(body)
-        if digest < self._largest:
-            self._take(digest, body)
+    def add(self, digests: Sequence[BodyDigest], bodies: Sequence[bytes]) -> None:
+        """Take requests in; their tokens are counted now or never, so that no body is kept."""
+        self.requests += len(bodies)
+        self._bytes += sum(map(len, bodies))
+        largest = self._largest
+        for digest, body in [pair for pair in zip(digests, bodies, strict=True) if pair[0] < largest]:
+            if digest < self._largest:
+                self._take(digest, body)
 
     def _take(self, digest: BodyDigest, body: bytes) -> None:
         item = _Sampled(-int.from_bytes(digest, "big"), digest, len(body), self._count(body))
@@ -218,8 +220,8 @@ class Meter:
         self._samplers: dict[Sends, Sampler] = {}
         self._bounds: dict[Sends, int | None] = {}
 
-    def add(self, digest: BodyDigest, body: bytes, sends: Sends) -> None:
-        """Take in one body that is to be sent so."""
+    def add(self, digests: Sequence[BodyDigest], bodies: Sequence[bytes], sends: Sends) -> None:
+        """Take in bodies that are to be sent so."""
         if not self._metered:
             return
         sampler = self._samplers.get(sends)
@@ -228,11 +230,12 @@ class Meter:
             models = sorted(model for model, _ in sends)
             sampler = Sampler(self._endpoint, models, self._costing.counter, most=most)
             self._samplers[sends] = sampler
-        sampler.add(digest, body)
+        sampler.add(digests, bodies)
         if self._declared is None:
-            before = self._bounds.get(sends, 0)
-            own = None if before is None else _most_of(self._endpoint, body)
-            self._bounds[sends] = None if before is None or own is None else before + own
+            for body in bodies:
+                before = self._bounds.get(sends, 0)
+                own = None if before is None else _most_of(self._endpoint, body)
+                self._bounds[sends] = None if before is None or own is None else before + own
 
     def _bound(self, group: Sends) -> int | None:
         return self._bounds[group] if self._declared is None else self._declared * self._samplers[group].requests

@@ -151,8 +151,8 @@ class SpoolWriter(Protocol):
     lines: int
     size: int
 
-    def add(self, line: bytes) -> None:
-        """Append one line, with its newline."""
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Append lines, each with its newline."""
         ...
 
     def fork(self) -> SpoolWriter:
@@ -179,8 +179,13 @@ class Spool(Protocol):
 class Scratch(Protocol):
     """What one plan must remember of every row, without holding it in memory."""
 
-    def add_ids(self, spec: str, rows: Sequence[tuple[str, BodyDigest, str, int]]) -> dict[int, str]:
-        """Remember rows as (custom_id, body, path, line); return, where an id was taken, `path:line` by its index."""
+    def add_ids(
+        self, spec: str, ids: Sequence[str], bodies: Sequence[BodyDigest], places: Sequence[tuple[str, int]] = ()
+    ) -> dict[int, str]:
+        """Remember rows, with the path and line of each where that is of interest.
+
+        Returns, where an id was taken, `path:line` of the row that has it, by index.
+        """
         ...
 
     def add_bodies(self, spec: str, bodies: Sequence[BodyDigest]) -> set[int]:

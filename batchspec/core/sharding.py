@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
@@ -66,19 +66,28 @@ class ShardCutter(Generic[_T]):
         self._one_part = one_part
         self._cohorts: list[_Cohort[_T]] = [_Cohort(frozenset(self._order), begin())]
 
-    def add(self, line: bytes, targets: frozenset[_T]) -> Iterator[CutShard[_T]]:
-        """Add a line; yield the shards that are full and therefore end before it."""
+    def add(self, lines: Sequence[bytes], targets: frozenset[_T]) -> Iterator[CutShard[_T]]:
+        """Add lines; yield the shards that are full and therefore end before one of them."""
         self._part(targets)
+        size = sum(map(len, lines))
         for cohort in self._cohorts:
             if not cohort.targets <= targets:
                 continue
+            roomy = cohort.writer.size + size <= self._limits.bytes_per_file
+            if roomy and cohort.lines + len(lines) <= self._limits.requests_per_job:
+                cohort.writer.add(lines)
+            else:
+                yield from self._add_singly(cohort, lines)
+
+    def _add_singly(self, cohort: _Cohort[_T], lines: Sequence[bytes]) -> Iterator[CutShard[_T]]:
+        for line in lines:
             file_full = cohort.writer.lines > 0 and cohort.writer.size + len(line) > self._limits.bytes_per_file
             if cohort.lines >= self._limits.requests_per_job or (file_full and self._one_part):
                 yield self._cut(cohort)
             elif file_full:
                 cohort.full += (cohort.writer.finish(),)
                 cohort.writer = self._begin()
-            cohort.writer.add(line)
+            cohort.writer.add((line,))
 
     def finish(self) -> Iterator[CutShard[_T]]:
         """Yield the shards that are still open and not empty. The cutter is not used afterwards."""
@@ -113,10 +122,10 @@ class CountingWriter:
         self.lines = lines
         self.size = size
 
-    def add(self, line: bytes) -> None:
-        """Count a line."""
-        self.lines += 1
-        self.size += len(line)
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Count lines."""
+        self.lines += len(lines)
+        self.size += sum(map(len, lines))
 
     def fork(self) -> CountingWriter:
         """Return a writer that has counted the same."""

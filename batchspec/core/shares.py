@@ -6,9 +6,8 @@ Chunks are cut by input rows alone, so that they are the same however many worke
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple, Protocol
 
 from batchspec.core.diagnostics import Diagnostic, DiagnosticSink
@@ -16,7 +15,9 @@ from batchspec.core.hashed_reading import Readings
 from batchspec.core.json_text import encode
 from batchspec.core.model import Absence, BodyDigest, InputRow
 from batchspec.core.ports import ProjectFiles, RowSource
-from batchspec.core.rendering import RenderedRow, SpecRenderer
+from batchspec.core.rendered import RenderedRows
+from batchspec.core.rendering import SpecRenderer
+from batchspec.core.row_blocks import ListedRows, blocks_of
 from batchspec.core.spec import Spec
 
 CHUNK = 2_000
@@ -63,17 +64,19 @@ class Recipe:
 class Parcel(NamedTuple):
     """One chunk, rendered, without the values of its rows: for each request its parts, and the index of its form.
 
-    `told` is the chunk's part of what an output is known by, `rows` counts input rows, `findings` are those about them.
-    After the `last` chunk there is none.
+    `origins` are the indices of their rows, and `places` the paths and lines of those. `told` is the chunk's part of
+    what an output is known by, `asked` of what is asked for; `findings` are those about its rows. After the `last`
+    chunk there is none.
     """
 
-    custom_ids: list[str]
-    bodies: list[bytes]
+    custom_ids: Sequence[str]
+    bodies: Sequence[bytes]
     digests: list[BodyDigest]
-    forms: list[int]
-    places: list[tuple[str, int]]
+    forms: Sequence[int]
+    origins: Sequence[int]
+    places: Sequence[tuple[str, int]]
     told: bytes
-    rows: int
+    asked: bytes
     findings: list[Diagnostic]
     last: bool
 
@@ -83,30 +86,15 @@ def rows_a_chunk(renderer: SpecRenderer) -> int:
     return max(1, CHUNK // len(renderer.forms))
 
 
-def chunks_of(rows: Iterable[InputRow], size: int) -> Iterator[list[InputRow]]:
-    """Yield the rows in chunks; the last one is shorter than `size`, and may be empty."""
-    iterator = iter(rows)
-    while len(chunk := list(islice(iterator, size))) == size:
-        yield chunk
-    yield chunk
-
-
-def told_by(rows: Sequence[RenderedRow], absences: Sequence[Absence] = ()) -> bytes:
+def told_by(requests: RenderedRows, absences: Sequence[Absence] = ()) -> bytes:
     """Return what an output is made of beside the answers, as far as this chunk goes, digested.
 
     That is the rows as they are, in their order, and what each asks for.
     """
-    # A row in several forms comes once for each, in their order; which they are is not of the rows.
-    told = encode([*map(list, absences), *[(row.custom_id, row.row.values) for row in rows]])
-    state = hashlib.sha256(b"%d\n%s\n" % (len(absences), told))
-    state.update(b"".join([row.digest for row in rows]))
-    return state.digest()
-
-
-def asked_by(rows: Sequence[RenderedRow]) -> bytes:
-    """Return what a chunk asks for, digested: the ids and the bodies of its requests, in their order."""
-    state = hashlib.sha256(encode([row.custom_id for row in rows]))
-    state.update(b"".join([row.digest for row in rows]))
+    state = hashlib.sha256(requests.asked())
+    rows = requests.block.told()
+    state.update(b"%d\n%b" % (len(rows), rows))
+    state.update(encode([*map(list, absences)]))
     return state.digest()
 
 
@@ -119,26 +107,28 @@ def render_share(recipe: Recipe, renderer: SpecRenderer, share: Share) -> Iterat
     sink: DiagnosticSink = findings.append
     size = rows_a_chunk(renderer)
     place = {form: index for index, form in enumerate(renderer.forms)}
-    for number, chunk in enumerate(chunks_of(recipe.rows.rows(sink), size)):
+    for number, block in enumerate(blocks_of(recipe.rows, size, sink)):
         if number % share.workers == share.position:
-            rows = list(renderer.render(chunk, sink))
+            requests = renderer.render_block(block, sink)
             yield Parcel(
-                custom_ids=[row.custom_id for row in rows],
-                bodies=[row.body for row in rows],
-                digests=[row.digest for row in rows],
-                forms=[place[row.form] for row in rows],
-                places=[(row.row.path, row.row.line) for row in rows],
-                told=told_by(rows),
-                rows=len(chunk),
+                custom_ids=requests.custom_ids,
+                bodies=requests.bodies,
+                digests=requests.digests,
+                forms=[place[form] for form in requests.forms],
+                origins=requests.origins,
+                places=[*block.places()],
+                told=told_by(requests),
+                asked=requests.asked(),
                 findings=findings.copy(),
-                last=len(chunk) < size,
+                last=len(block) < size,
             )
         findings.clear()
 
 
-def unpacked(parcel: Parcel, renderer: SpecRenderer) -> list[RenderedRow]:
+def unpacked(parcel: Parcel, renderer: SpecRenderer) -> RenderedRows:
     """Return the requests of a chunk that another process has rendered; their rows have a place and no values."""
-    forms = renderer.forms
-    rows = [_new(InputRow, ({}, path, line, None)) for path, line in parcel.places]
-    told = zip(rows, parcel.custom_ids, parcel.bodies, parcel.digests, [forms[at] for at in parcel.forms], strict=True)
-    return [_new(RenderedRow, parts) for parts in told]
+    rows = ListedRows([_new(InputRow, ({}, path, line, None)) for path, line in parcel.places])
+    forms = [renderer.forms[at] for at in parcel.forms]
+    return RenderedRows(
+        rows, parcel.origins, parcel.custom_ids, parcel.bodies, parcel.digests, forms, asked=parcel.asked
+    )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol
 
 from batchspec.core.model import InputRow
+from batchspec.core.row_blocks import TableRows
 from batchspec.inputs.findings import FileFindings
 from batchspec.inputs.row_file import MAX_ROW_CHARACTERS, RowFile
 from batchspec.inputs.text_lines import text_lines
@@ -35,6 +36,11 @@ def read_csv(file: RowFile, findings: FileFindings) -> Iterator[InputRow]:
     Blank lines are skipped. Sets the `csv` module's field limit, which is the process's. After an
     error in the header the rows are checked and none is given.
     """
+    return chain.from_iterable(read_csv_blocks(file, findings, 1))
+
+
+def read_csv_blocks(file: RowFile, findings: FileFindings, size: int) -> Iterator[TableRows]:
+    """Yield what `read_csv` does, in blocks of `size` rows, the last one shorter."""
     csv.field_size_limit(MAX_ROW_CHARACTERS)
     with file.stream() as stream:
         lines = text_lines(stream, file.encoding, findings)
@@ -44,7 +50,9 @@ def read_csv(file: RowFile, findings: FileFindings) -> Iterator[InputRow]:
         if header:
             rows = table.rows(records, header)
             if table.is_header_good(header):
-                yield from rows
+                while block := list(islice(rows, size)):
+                    cells, begins = zip(*block, strict=True)
+                    yield TableRows(file.path, header, cells, begins)
             else:
                 for _ in rows:
                     pass
@@ -102,15 +110,15 @@ class _Table:
             self._suspect_delimiter(header[0])
         return good
 
-    def rows(self, records: _Records, header: Sequence[str]) -> Iterator[InputRow]:
-        """Yield the records that have as many cells as the header; this loop is the cost of reading."""
-        path, width, new = self.file.path, len(header), tuple.__new__
+    def rows(self, records: _Records, header: Sequence[str]) -> Iterator[tuple[list[str], int]]:
+        """Yield the records that have as many cells as the header, each with its line."""
+        width = len(header)
         line = records.line_num + 1
         while True:
             try:
                 for cells in records:
                     if len(cells) == width:
-                        yield new(InputRow, (dict(zip(header, cells)), path, line, None))  # noqa: B905 - equal, and slower
+                        yield cells, line
                     elif len(cells) > 1 or (cells and cells[0].strip()):
                         self._report_ragged(line, cells, header)
                     line = records.line_num + 1

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -82,15 +82,16 @@ class DiskSpoolWriter:
         self._begin = begin
         self._digest = hashlib.sha256()
 
-    def add(self, line: bytes) -> None:
-        """Append one line."""
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Append lines."""
+        block = b"".join(lines)
         try:
-            self._stream.write(line)
+            self._stream.write(block)
         except OSError as error:
             raise unwritable(self._temporary, error) from None
-        self._digest.update(line)
-        self.lines += 1
-        self.size += len(line)
+        self._digest.update(block)
+        self.lines += len(lines)
+        self.size += len(block)
 
     def fork(self) -> DiskSpoolWriter:
         """Return another file that begins with what this one holds so far."""

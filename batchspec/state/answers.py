@@ -28,8 +28,10 @@ class Answers(PlanMemos):
 
     def recorded(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, Recorded]:
         """Return what is known of these requests; those that are not known are left out."""
-        unsettled = {row[0] for row in self._rows(f"SELECT id FROM claim WHERE phase IN {OPEN}")}
         found: dict[RequestDigest, Recorded] = {}
+        if self._row("SELECT 1 FROM request LIMIT 1") is None:
+            return found
+        unsettled = {row[0] for row in self._rows(f"SELECT id FROM claim WHERE phase IN {OPEN}")}
         # Requests are many and what is known of them is of a few kinds: each is made once.
         kinds: dict[tuple[object, ...], Recorded] = {}
         for chunk in chunks(digests, CHUNK):

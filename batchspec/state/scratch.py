@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, TypeVar, cast
 
 from batchspec.core.canonical import BODY_DIGEST_BYTES, REQUEST_DIGEST_BYTES
-from batchspec.core.json_text import encode, parse
+from batchspec.core.json_text import encode_read, parse
 from batchspec.core.model import BodyDigest, RequestDigest
 from batchspec.state.seen import Seen
 
@@ -22,6 +22,7 @@ _ADD_ID = "INSERT INTO id VALUES (?, ?, ?, ?, ?)"
 _ADD_BODY = "INSERT INTO body VALUES (?, ?)"
 _ADD_REQUEST = "INSERT INTO reserved VALUES (?)"
 _Places = list[tuple[str, int]]
+_NOWHERE = ("", 0)
 _T = TypeVar("_T")
 
 
@@ -66,13 +67,16 @@ class SqliteScratch:
         """Let everything go."""
         self._connection.close()
 
-    def add_ids(self, spec: str, rows: Sequence[tuple[str, BodyDigest, str, int]]) -> dict[int, str]:
-        """Remember rows as (custom_id, body, path, line); return, where an id was taken, `path:line` by its index."""
+    def add_ids(
+        self, spec: str, ids: Sequence[str], bodies: Sequence[BodyDigest], places: Sequence[tuple[str, int]] = ()
+    ) -> dict[int, str]:
+        """Remember rows, with the path and line of each where that is of interest.
+
+        Returns, where an id was taken, `path:line` of the row that has it, by index.
+        """
         kept = _Kept("id", spec)
-        ids = [row[0] for row in rows]
         if self._are_new(kept, ids):
-            bodies = b"".join([row[1] for row in rows])
-            self._write_down(kept, encode(ids), bodies, encode([row[2:] for row in rows]))
+            self._write_down(kept, encode_read(ids), b"".join(bodies), encode_read(places))
             return {}
         known = {
             custom_id: f"{path}:{line}"
@@ -80,7 +84,8 @@ class SqliteScratch:
         }
         taken: dict[int, str] = {}
         fresh: list[tuple[str, str, BodyDigest, str, int]] = []
-        for index, (custom_id, body, path, line) in enumerate(rows):
+        rows = zip(ids, bodies, places or [_NOWHERE] * len(ids), strict=True)
+        for index, (custom_id, body, (path, line)) in enumerate(rows):
             if custom_id in known:
                 taken[index] = known[custom_id]
             else:
@@ -156,7 +161,8 @@ class SqliteScratch:
         """Move what is written down to where it can be looked up."""
         for keys, bodies, places in self._written(kept):
             if kept.kind == "id":
-                listed = zip(_texts(keys), _cut(bodies, BODY_DIGEST_BYTES), cast(_Places, parse(places)), strict=True)
+                texts, cut = _texts(keys), _cut(bodies, BODY_DIGEST_BYTES)
+                listed = zip(texts, cut, cast(_Places, parse(places)) or [_NOWHERE] * len(texts), strict=True)
                 rows = [(kept.spec, custom_id, body, *place) for custom_id, body, place in listed]
                 self._connection.executemany(_ADD_ID, rows)
             elif kept.kind == "body":

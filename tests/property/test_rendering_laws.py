@@ -13,7 +13,8 @@ from batchspec.core.canonical import canonical
 from batchspec.core.diagnostics import Diagnostic
 from batchspec.core.model import InputRow
 from batchspec.core.origin import FileOrigin, TemplateText
-from batchspec.core.rendering import RenderedRow, SpecRenderer
+from batchspec.core.rendered import RenderedRow
+from batchspec.core.rendering import SpecRenderer
 from batchspec.core.source import load_source
 from batchspec.core.spec import build_spec
 from batchspec.core.template import TemplateCompiler

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, Self
 
 import jinja2
@@ -14,6 +14,7 @@ from jinja2.runtime import Undefined
 from batchspec.core.diagnostics import did_you_mean
 from batchspec.core.errors import FileProblemError
 from batchspec.core.origin import FileOrigin, Origin, TemplateText
+from batchspec.core.row_blocks import RowBlock, as_texts
 from batchspec.core.template.bounds import MAX_STEPS, MAX_TEXT, Budget, TooMuchError, bound_text, joined
 from batchspec.core.template.columns_read import Column, column_of, row_text_parts
 from batchspec.core.template.faults import FileMissing, TemplateError, syntax_error, translate
@@ -84,6 +85,14 @@ class Compiled:
                 context.vars.clear()
                 context.exported_vars.clear()
 
+    def column(self, names: dict[str, object], rows: RowBlock) -> Sequence[object]:
+        """Return what `render` returns for each row. Raises TemplateError, where it does for any of them."""
+        made = []
+        for values in rows.values():
+            names["row"] = values
+            made.append(self.render(names))
+        return made
+
 
 class ColumnValue(Compiled):
     """The lone expression `row.name`, by far the commonest: a look-up instead of a template."""
@@ -107,6 +116,11 @@ class ColumnValue(Compiled):
             return row[self._column]
         except KeyError:
             return super().render(names)
+
+    def column(self, names: dict[str, object], rows: RowBlock) -> Sequence[object]:
+        """Return the column as it is."""
+        found = rows.column(self._column)
+        return super().column(names, rows) if found is None else found
 
 
 class RowText(Compiled):
@@ -138,6 +152,18 @@ class RowText(Compiled):
         except (KeyError, TypeError, jinja2.UndefinedError):
             pass
         return super().render(names)
+
+    def column(self, names: dict[str, object], rows: RowBlock) -> Sequence[object]:
+        """Return the texts, joined from columns that are text and not too long, and otherwise one by one."""
+        pieces: list[Iterable[str]] = [repeat(text) for text in self._texts]
+        longest = sum(map(len, self._texts))
+        for place, name in self._columns:
+            column = as_texts(rows.column(name))
+            if column is None:
+                return super().column(names, rows)
+            longest += max(map(len, column), default=0)
+            pieces[place] = column
+        return list(map("".join, zip(*pieces))) if longest <= MAX_TEXT else super().column(names, rows)  # noqa: B905 - the texts never end
 
 
 def _kept(value: Any) -> object:

@@ -13,7 +13,8 @@ from building_specs import PATH, Folder, start
 from batchspec.core.diagnostics import Diagnostic
 from batchspec.core.errors import InvalidInputError
 from batchspec.core.model import InputRow
-from batchspec.core.rendering import RenderedRow, SpecRenderer
+from batchspec.core.rendered import RenderedRow
+from batchspec.core.rendering import SpecRenderer
 from batchspec.core.template.file_filters import MAX_FILE_BYTES, MEDIA_TYPES
 
 HEAD = "batchspec: 1\nname: triage\nmodel: m\nendpoint: /v1/ocr\n"

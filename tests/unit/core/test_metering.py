@@ -60,7 +60,7 @@ def estimate(
     costing = Costing(prices=PRICES, counter=counter or EstimatingCounter(exact=True), exact=exact)
     meter = costing.meter(endpoint, declared)
     for body in bodies:
-        meter.add(digest(body), body, frozenset({(model, 1)}))
+        meter.add([digest(body)], [body], frozenset({(model, 1)}))
     return meter.finish(model, len(bodies), past)
 
 
@@ -106,7 +106,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
             chat(f"{salt} {at} " + "x " * chance.randrange(90) + "日" * chance.randrange(90)) for at in range(400)
         ]
         for body in bodies:
-            sampler.add(digest(body), body)
+            sampler.add([digest(body)], [body])
         told = sampler.input(MODEL)
         assert told is not None
         held += abs(told.tokens - true_tokens(bodies)) <= told.margin
@@ -125,7 +125,7 @@ def test_a_sample_as_large_as_the_whole_is_exact(numbers: list[int], most: int) 
     sampler = Sampler(CHAT, [MODEL], EstimatingCounter(exact=True), most=most)
     for number in numbers:
         body = chat("word " * number)
-        sampler.add(digest(body), body)
+        sampler.add([digest(body)], [body])
     told = sampler.input(MODEL)
     assert told is not None
     assert sampler.counted == min(most, len(numbers))
@@ -172,7 +172,7 @@ def test_pages_are_known_only_from_earlier_answers() -> None:
     )
     costing = Costing(prices=prices, counter=EstimatingCounter())
     meter = costing.meter("/v1/ocr", {})
-    meter.add(digest(b"{}"), b"{}", frozenset({("ocr", 1)}))
+    meter.add([digest(b"{}")], [b"{}"], frozenset({("ocr", 1)}))
     assert meter.finish("ocr", 1, None).cost_usd is None
     assert meter.finish("ocr", 1, Used(pages=6, answers=2)).cost_usd == Decimal("0.006")
 
@@ -198,8 +198,8 @@ class ByModel:
 
 def test_each_model_is_counted_by_itself_and_groups_add_up() -> None:
     meter = Costing(prices=PRICES, counter=ByModel()).meter(CHAT, {"max_tokens": 1})
-    meter.add(digest(b"1"), b"{}", frozenset({("m", 1), ("long", 1)}))
-    meter.add(digest(b"2"), b"{}", frozenset({("long", 1)}))
+    meter.add([digest(b"1")], [b"{}"], frozenset({("m", 1), ("long", 1)}))
+    meter.add([digest(b"2")], [b"{}"], frozenset({("long", 1)}))
     assert meter.finish("m", 1, None).input_tokens == InputTokens(1, 0, False)
     both = meter.finish("long", 2, None)
     assert (both.input_tokens, both.most_output, both.counted) == (InputTokens(8, 0, True), 2, 2)

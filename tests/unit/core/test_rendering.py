@@ -13,7 +13,8 @@ from batchspec.core.canonical import body_digest
 from batchspec.core.diagnostics import Diagnostic, Severity
 from batchspec.core.errors import InvalidInputError
 from batchspec.core.model import InputRow
-from batchspec.core.rendering import RenderedRow, SpecRenderer
+from batchspec.core.rendered import RenderedRow
+from batchspec.core.rendering import SpecRenderer
 from batchspec.project.packaged import packaged_schema
 
 HEAD = "batchspec: 1\nname: triage\nmodel: m\n"

@@ -23,7 +23,7 @@ def spool(tmp_path: Path) -> Iterator[DiskSpool]:
 def test_a_finished_file_lies_under_the_digest_of_its_bytes(spool: DiskSpool) -> None:
     writer = spool.begin()
     for line in (b"one\n", "zwölf\u2028\n".encode()):
-        writer.add(line)
+        writer.add([line])
     assert (writer.lines, writer.size) == (2, 14)
     done = writer.finish()
     content = spool.path(done.sha256).read_bytes()
@@ -33,7 +33,7 @@ def test_a_finished_file_lies_under_the_digest_of_its_bytes(spool: DiskSpool) ->
 
 def test_nothing_is_under_a_final_name_before_it_is_finished(spool: DiskSpool, tmp_path: Path) -> None:
     writer = spool.begin()
-    writer.add(b"x\n" * 2_000_000)
+    writer.add([b"x\n" * 2_000_000])
     assert [path.name[:6] for path in (tmp_path / "spool").iterdir()] == [".open-"]
     done = writer.finish()
     assert [path.name for path in (tmp_path / "spool").iterdir()] == [f"{done.sha256}.jsonl"]
@@ -41,7 +41,7 @@ def test_nothing_is_under_a_final_name_before_it_is_finished(spool: DiskSpool, t
 
 def test_a_spooled_file_is_for_its_owner_alone(spool: DiskSpool) -> None:
     writer = spool.begin()
-    writer.add(b"private\n")
+    writer.add([b"private\n"])
     path = spool.path(writer.finish().sha256)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -50,7 +50,7 @@ def test_a_spooled_file_is_for_its_owner_alone(spool: DiskSpool) -> None:
 def test_the_same_lines_are_one_file(spool: DiskSpool, tmp_path: Path) -> None:
     writers = [spool.begin(), spool.begin()]
     for writer in writers:
-        writer.add(b"same\n")
+        writer.add([b"same\n"])
     first, second = (writer.finish() for writer in writers)
     assert first == second
     assert [path.name for path in (tmp_path / "spool").iterdir()] == [f"{first.sha256}.jsonl"]
@@ -64,10 +64,10 @@ def test_an_empty_file_is_thrown_away(spool: DiskSpool, tmp_path: Path) -> None:
 
 def test_a_fork_begins_with_what_was_written_and_goes_on_apart(spool: DiskSpool) -> None:
     writer = spool.begin()
-    writer.add(b"common\n")
+    writer.add([b"common\n"])
     twin = writer.fork()
-    writer.add(b"left\n")
-    twin.add(b"right\n")
+    writer.add([b"left\n"])
+    twin.add([b"right\n"])
     left, right = writer.finish(), twin.finish()
     assert spool.path(left.sha256).read_bytes() == b"common\nleft\n"
     assert spool.path(right.sha256).read_bytes() == b"common\nright\n"
@@ -79,16 +79,16 @@ def test_a_fork_begins_with_what_was_written_and_goes_on_apart(spool: DiskSpool)
 def test_a_fork_of_nothing_is_empty(spool: DiskSpool) -> None:
     writer = spool.begin()
     twin = writer.fork()
-    twin.add(b"x\n")
+    twin.add([b"x\n"])
     assert writer.finish().lines == 0
     assert spool.path(twin.finish().sha256).read_bytes() == b"x\n"
 
 
 def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
     with DiskSpool(tmp_path) as spool:
-        spool.begin().add(b"unfinished\n")
+        spool.begin().add([b"unfinished\n"])
         finished = spool.begin()
-        finished.add(b"finished\n")
+        finished.add([b"finished\n"])
         finished.finish()
         assert len(list(tmp_path.iterdir())) == 2
     assert list(tmp_path.iterdir()) == []
@@ -111,7 +111,7 @@ def test_a_spool_that_nothing_was_written_to_makes_no_folder(tmp_path: Path) -> 
 def test_the_cutters_files_are_the_spools(spool: DiskSpool) -> None:
     cutter = ShardCutter("ab", Limits(requests_per_job=2), spool.begin)
     lines = [(f"{n}\n".encode(), frozenset("ab" if n != 3 else "b")) for n in range(5)]
-    shards = [shard for line, models in lines for shard in cutter.add(line, models)] + list(cutter.finish())
+    shards = [shard for line, models in lines for shard in cutter.add([line], models)] + list(cutter.finish())
     for model, expected in (("a", b"0\n1\n2\n4\n"), ("b", b"0\n1\n2\n3\n4\n")):
         parts = [part for shard in shards if model in shard.targets for part in shard.parts]
         files = [spool.path(part.sha256).read_bytes() for part in parts]

@@ -20,19 +20,25 @@ def scratch() -> Iterator[SqliteScratch]:
 
 
 def test_an_id_is_taken_by_the_first_row_that_has_it(scratch: SqliteScratch) -> None:
-    assert scratch.add_ids(
-        "s", [("a", body(1), "t.csv", 2), ("b", body(2), "t.csv", 3), ("a", body(3), "t.csv", 4)]
-    ) == {2: "t.csv:2"}
-    assert scratch.add_ids("s", [("c", body(4), "t.csv", 5), ("b", body(5), "t.csv", 6)]) == {1: "t.csv:3"}
-    assert scratch.add_ids("other", [("a", body(1), "u.csv", 2)]) == {}
+    places = [("t.csv", line) for line in range(2, 7)]
+    assert scratch.add_ids("s", ["a", "b", "a"], [body(1), body(2), body(3)], places[:3]) == {2: "t.csv:2"}
+    assert scratch.add_ids("s", ["c", "b"], [body(4), body(5)], places[3:]) == {1: "t.csv:3"}
+    assert scratch.add_ids("other", ["a"], [body(1)], [("u.csv", 2)]) == {}
     assert list(scratch.rows("s")) == [("a", body(1)), ("b", body(2)), ("c", body(4))]
     assert list(scratch.rows("none")) == []
 
 
 def test_ids_differ_by_every_character(scratch: SqliteScratch) -> None:
     names = ["a", "A", "a ", "é", "e\u0301", "a\x00b", "1", "01"]
-    assert scratch.add_ids("s", [(name, body(name), "x", 1) for name in names]) == {}
-    assert len(scratch.add_ids("s", [(name, body(name), "x", 1) for name in names])) == len(names)
+    bodies = [body(name) for name in names]
+    assert scratch.add_ids("s", names, bodies) == {}
+    assert len(scratch.add_ids("s", names, bodies)) == len(names)
+
+
+def test_ids_may_have_no_place(scratch: SqliteScratch) -> None:
+    assert scratch.add_ids("s", ["a", "b"], [body(1), body(2)]) == {}
+    assert scratch.add_ids("s", ["c", "a"], [body(3), body(1)]) == {1: ":0"}
+    assert list(scratch.rows("s")) == [("a", body(1)), ("b", body(2)), ("c", body(3))]
 
 
 def test_a_body_repeats_within_a_spec_and_not_across(scratch: SqliteScratch) -> None:
@@ -49,10 +55,9 @@ def test_a_request_is_reserved_once_for_the_whole_plan(scratch: SqliteScratch) -
 
 def test_more_than_one_statement_takes_is_remembered(scratch: SqliteScratch) -> None:
     names = [str(number) for number in range(5_000)]
-    assert scratch.add_ids("s", [(name, body(name), "t", int(name)) for name in names]) == {}
-    assert scratch.add_ids("s", [(name, body(name), "x", 1) for name in names]) == {
-        int(name): f"t:{name}" for name in names
-    }
+    bodies = [body(name) for name in names]
+    assert scratch.add_ids("s", names, bodies, [("t", int(name)) for name in names]) == {}
+    assert scratch.add_ids("s", names, bodies, [("x", 1)] * len(names)) == {int(name): f"t:{name}" for name in names}
     assert scratch.reserve([digest(name) for name in names]) == {digest(name) for name in names}
     assert scratch.reserve([digest(name) for name in names]) == set()
 
@@ -70,7 +75,7 @@ def test_what_repeats_does_not_depend_on_how_rows_are_cut_into_chunks(chunks: li
     with SqliteScratch() as scratch:
         for chunk in chunks:
             repeated = scratch.add_bodies("s", [body(n) for n in chunk])
-            taken = scratch.add_ids("s", [(str(n), body(n), "t", n) for n in chunk])
+            taken = scratch.add_ids("s", [*map(str, chunk)], [body(n) for n in chunk], [("t", n) for n in chunk])
             expected = {index for index, n in enumerate(chunk) if n in seen or n in chunk[:index]}
             assert repeated == set(taken) == expected
             assert all(taken[index] == f"t:{chunk[index]}" for index in taken)
