@@ -220,12 +220,20 @@ def _approver(console: Console, *, yes: bool) -> Callable[[Plan], None]:
 @click.command()
 @about_rows
 @click.option("--watch", is_flag=True, help="Show it again whenever it changes, until nothing is in flight.")
+@click.option("--markdown", is_flag=True, help="Write it as Markdown, for the summary of a CI run.")
 @JSON
 @PRICES
 @shared
 @click.pass_obj
 def status(
-    run: Run, /, paths: tuple[Path, ...], watch: bool, as_json: bool, prices_file: Path | None, **own: Any
+    run: Run,
+    /,
+    paths: tuple[Path, ...],
+    watch: bool,
+    markdown: bool,
+    as_json: bool,
+    prices_file: Path | None,
+    **own: Any,
 ) -> int:
     """Show where requests and jobs stand.
 
@@ -243,8 +251,11 @@ def status(
 
     options, project = run.open(paths, own, as_json=as_json)
     console = run.console
-    if watch and as_json:
-        raise InvalidInputError("--watch and --json do not go together", hint="a program runs `status --json` again")
+    if watch and (as_json or markdown):
+        form = "--json" if as_json else "--markdown"
+        raise InvalidInputError(f"--watch and {form} do not go together", hint=f"a program runs `status {form}` again")
+    if as_json and markdown:
+        raise InvalidInputError("--json and --markdown are both given", hint="keep one of them")
     prices = load_prices(prices_file)
 
     def look() -> Status:
@@ -257,6 +268,10 @@ def status(
     found = watching.watch(look, console, run.interrupts) if watch else look()
     if as_json:
         console.document(status_document(found))
+    elif markdown:
+        from batchspec.report.markdown import status_markdown
+
+        console.out(status_markdown(found).rstrip("\n"))
     elif not watch:
         console.out(status_text(found, console.out_style(), console.relative))
     show_warnings(found.outputs, console)

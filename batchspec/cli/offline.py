@@ -17,9 +17,9 @@ from batchspec.core.errors import ExitCode, InvalidInputError
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github", "sarif"]),
+    type=click.Choice(["text", "json", "github", "gitlab", "sarif"]),
     default="text",
-    help="How to tell what was found: for people, as JSON, as GitHub's annotations, as SARIF.",
+    help="How to tell what was found: for people, as JSON, as GitHub's annotations, GitLab's code quality, or SARIF.",
 )
 @JSON
 @shared
@@ -57,6 +57,10 @@ def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **o
         from batchspec.report.annotations import sarif
 
         console.document(sarif(found.diagnostics, console.relative))
+    elif form == "gitlab":
+        from batchspec.report.annotations import code_quality
+
+        console.document(code_quality(found.diagnostics, console.relative))
     elif form == "github":
         from batchspec.report.annotations import github_annotations
 

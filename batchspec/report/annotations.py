@@ -1,10 +1,13 @@
-"""Findings in the forms that other programs show: GitHub's annotations of a pull request, and SARIF.
+"""Findings in the forms that other programs show: GitHub's annotations, GitLab's code quality report, and SARIF.
 
-GitHub's form is that of its workflow commands; SARIF is OASIS's Static Analysis Results Interchange Format 2.1.0.
+GitHub's form is that of its workflow commands; GitLab's that of Code Climate's issues, as far as GitLab reads them;
+SARIF is OASIS's Static Analysis Results Interchange Format 2.1.0.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from batchspec import __version__
@@ -46,6 +49,32 @@ def _message(found: Diagnostic) -> str:
     why = f"why: {found.detail}" if found.detail else None
     hint = f"help: {found.hint}" if found.hint else None
     return "\n".join(part for part in (found.summary, row, why, hint) if part)
+
+
+def code_quality(diagnostics: Iterable[Diagnostic], relative: Relative) -> list[dict[str, object]]:
+    """Return findings as GitLab's code quality report.
+
+    GitLab tells by the fingerprint which findings a merge request adds. So it is of what was found and not of the line,
+    which other edits move; equal findings in a file are counted.
+    """
+    seen: Counter[tuple[str, ...]] = Counter()
+    issues: list[dict[str, object]] = []
+    for found in in_order(diagnostics):
+        path = relative(found.location.path)
+        what = (path, found.code, found.summary, found.detail or "")
+        seen[what] += 1
+        fingerprint = hashlib.sha256("\0".join((*what, str(seen[what]))).encode("utf-8", "surrogatepass")).hexdigest()
+        lines = {"begin": found.location.span.line if found.location.span else 1}
+        issues.append(
+            {
+                "description": _message(found),
+                "check_name": found.code,
+                "fingerprint": fingerprint,
+                "severity": "major" if found.severity is Severity.ERROR else "minor",
+                "location": {"path": path, "lines": lines},
+            }
+        )
+    return issues
 
 
 def sarif(diagnostics: Iterable[Diagnostic], relative: Relative) -> dict[str, object]:

@@ -1,18 +1,22 @@
-"""Plans as Markdown, for a comment on a pull request: what would be sent and why, in tables that stay narrow."""
+"""Plans and states as Markdown, for a comment on a pull request or a run's summary, in tables that stay narrow."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
+from batchspec.commands.status import Status
+from batchspec.core.ledger import RecordedJob
 from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
 from batchspec.report.costs import plan_cost
 from batchspec.report.safe_text import safe
-from batchspec.report.style import plural, size
+from batchspec.report.style import Style, plural, size
+from batchspec.report.text import status_summary
 from batchspec.report.variants import matrix_words, model_words
 
 _TICKS = re.compile("`+")
 _MOST_SPECS = 100
+_MOST_JOBS = 20
 _WORDS: tuple[tuple[Action, str], ...] = (
     (Action.SUBMIT, "submit"),
     (Action.RETRY, "retry"),
@@ -51,6 +55,41 @@ def plan_markdown(plan: Plan, notes: Sequence[str] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def status_markdown(status: Status) -> str:
+    """Return where specs stand: the sum as a heading, a table of every variant, the latest jobs folded away.
+
+    Names stand as code, as in a plan.
+    """
+    end = "converged" if status.converged else "not converged"
+    parts = [f"### batchspec status: {end}", status_summary(status, Style(colour=False))]
+    if not status.plan.refreshed:
+        parts.append("From recorded state alone: the provider was not asked.")
+    lines = [
+        f"| {_text(spec.name)} | {_variant(variant)} | {_all(variant)} |" for spec, variant in _each(status.plan.specs)
+    ]
+    if lines:
+        parts.append("\n".join(["| spec | model | requests |", "| --- | --- | --- |", *lines[:_MOST_SPECS]]))
+    if len(lines) > _MOST_SPECS:
+        parts.append(f"and {plural(len(lines) - _MOST_SPECS, 'variant')} more.")
+    if status.jobs:
+        parts += [f"<details><summary>{plural(len(status.jobs), 'job')}</summary>", _jobs(status.jobs), "</details>"]
+    if status.notes:
+        parts.append(_block([safe(note) for note in status.notes]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _jobs(jobs: Sequence[RecordedJob]) -> str:
+    latest = sorted(jobs, key=lambda each: each.job.created_at, reverse=True)[:_MOST_JOBS]
+    lines = [
+        f"| {_text(each.job.id)} | {_text(each.job.status_text)} | {_text(each.spec)} | {each.job.succeeded_requests:,}"
+        f" | {each.job.failed_requests:,} | {each.job.total_requests:,} |"
+        for each in latest
+    ]
+    head = ["| job | status | spec | done | failed | of |", "| --- | --- | --- | ---: | ---: | ---: |"]
+    left = len(jobs) - len(latest)
+    return "\n".join([*head, *lines, *([f"\nand {plural(left, 'older job')}."] if left else [])])
+
+
 def _sum(plan: Plan) -> str:
     if not plan.changes:
         return "nothing to send"
@@ -74,13 +113,19 @@ def _each(specs: Sequence[SpecPlan]) -> Iterator[tuple[SpecPlan, VariantPlan]]:
 
 def _counts(variant: VariantPlan) -> str:
     """Return what is not sent, by what became of it."""
-    counts = [f"{variant.actions[action]:,} {word}" for action, word in _WORDS if variant.actions[action]]
-    others = [told for told in counts if not told.endswith((" submit", " retry"))]
+    others = [
+        f"{variant.actions[action]:,} {word}" for action, word in _WORDS if variant.actions[action] and not action.sends
+    ]
     if variant.adopted:
         others.append(f"{variant.adopted:,} adopted")
     if variant.removed:
         others.append(f"{variant.removed:,} no longer declared")
     return ", ".join(others) or "-"
+
+
+def _all(variant: VariantPlan) -> str:
+    """Return every request, by what became of it or is to be done."""
+    return ", ".join(f"{variant.actions[action]:,} {word}" for action, word in _WORDS if variant.actions[action]) or "-"
 
 
 def _variant(variant: VariantPlan) -> str:

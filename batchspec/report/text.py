@@ -111,7 +111,7 @@ def status_text(status: Status, style: Style, relative: Relative) -> str:
     notes = notes_text(status.notes, style)
     if notes:
         parts.append(notes)
-    parts.append(_status_summary(status, style))
+    parts.append(status_summary(status, style))
     return "\n\n".join(parts)
 
 
@@ -167,7 +167,8 @@ def retried_text(retried: Retried, style: Style) -> str:
     return "\n".join([*lines, *left, f"{plural(total, 'request')} marked; `batchspec apply` sends them again"])
 
 
-def _status_summary(status: Status, style: Style) -> str:
+def status_summary(status: Status, style: Style) -> str:
+    """Return in a sentence whether every request has its end, and what to do next."""
     if status.converged:
         failed = status.plan.failed
         end = f"; {plural(failed, 'request')} failed" if failed else ""
@@ -201,7 +202,7 @@ def applied_text(applied: Applied, style: Style, relative: Relative) -> str:
         if applied.jobs
         else "nothing was sent"
     )
-    parts.append(f"{style('Applied', 'bold')}: {sent}. {_status_summary(applied.status, style)}")
+    parts.append(f"{style('Applied', 'bold')}: {sent}. {status_summary(applied.status, style)}")
     return "\n".join(parts)
 
 

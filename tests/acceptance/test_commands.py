@@ -331,7 +331,18 @@ def test_a_plan_as_markdown_is_the_whole_of_stdout(tmp_path: Path) -> None:
     assert project.run("plan", "--markdown", "--json").code == 3
 
 
-def test_findings_come_as_annotations_and_as_sarif(tmp_path: Path) -> None:
+def test_a_status_as_markdown_is_the_whole_of_stdout(tmp_path: Path) -> None:
+    project = make_project(tmp_path, BATCHSPEC_PROVIDER="emulator")
+    assert project.run("apply", "--yes", "--wait").code == 0
+    told = project.run("status", "--markdown")
+    assert told.code == 0, told.err
+    assert told.out.startswith("### batchspec status: converged\n")
+    assert "| `demo` | `mistral-small-latest` | 3 done |" in told.out
+    for other in ("--json", "--watch"):
+        assert project.run("status", "--markdown", other).code == 3
+
+
+def test_findings_come_as_annotations_as_code_quality_and_as_sarif(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     project.write("demo.batchspec.yaml", chat_spec().replace("model:", "modle:"))
     told = project.run("validate", "--format", "github")
@@ -339,11 +350,19 @@ def test_findings_come_as_annotations_and_as_sarif(tmp_path: Path) -> None:
     assert told.out.startswith(
         "::error file=demo.batchspec.yaml,line=3,col=1,endLine=3,endColumn=5,title=unknown-key::"
     )
+    told = project.run("validate", "--format", "gitlab")
+    assert told.code == 3
+    (issue,) = told.document
+    assert (issue["check_name"], issue["location"]) == (
+        "unknown-key",
+        {"path": "demo.batchspec.yaml", "lines": {"begin": 3}},
+    )
     told = project.run("validate", "--format", "sarif")
     assert told.code == 3
     assert told.document["runs"][0]["results"][0]["ruleId"] == "unknown-key"
     project.write("demo.batchspec.yaml", chat_spec())
     assert project.run("validate", "--format", "github").out == ""
+    assert project.run("validate", "--format", "gitlab").document == []
     assert project.run("validate", "--format", "sarif").document["runs"][0]["results"] == []
 
 

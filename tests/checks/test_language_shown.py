@@ -43,7 +43,7 @@ COMMANDS: Mapping[str, str] = {
     "render": "--out --limit --changed --id --select --exclude",
     "plan": "--json --markdown --out --detailed-exitcode --explain --no-refresh --exact-tokens --prices --select",
     "apply": "--yes -y --wait --json --max-requests --max-cost-usd --exact-tokens --prices --select --exclude",
-    "status": "--json --watch --select --exclude",
+    "status": "--json --markdown --watch --select --exclude",
     "wait": "--timeout --select --exclude",
     "results": "--out --format --failed --select --exclude",
     "show": "",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, Span
-from batchspec.report.annotations import github_annotations, sarif
+from batchspec.report.annotations import code_quality, github_annotations, sarif
 
 FOUND = (
     Diagnostic(
@@ -55,3 +56,22 @@ def test_sarif_has_a_result_for_each_finding_and_each_code_once_as_a_rule() -> N
     place = first["locations"][0]["physicalLocation"]
     assert place["region"] == {"startLine": 3, "startColumn": 1, "endLine": 3, "endColumn": 6}
     assert run["results"][-1]["locations"][0]["physicalLocation"] == {"artifactLocation": {"uri": "x%20y%231.yaml"}}
+
+
+def test_gitlab_gets_an_issue_for_each_finding_with_its_place_and_its_weight() -> None:
+    second, first = code_quality(FOUND, same)
+    assert first["location"] == {"path": "x y#1.yaml", "lines": {"begin": 1}}
+    assert (first["severity"], second["severity"]) == ("minor", "major")
+    assert second["check_name"] == "unknown-key"
+    assert second["location"] == {"path": "specs/a,b:c.yaml", "lines": {"begin": 3}}
+    assert str(second["description"]).startswith("unknown key `modle`\nwhy: ")
+
+
+def test_a_fingerprint_outlives_an_edit_above_and_tells_equal_findings_apart() -> None:
+    moved = replace(FOUND[0], location=Location("specs/a,b:c.yaml", Span(9, 1, 9, 6)))
+    (before,) = code_quality(FOUND[:1], same)
+    (after,) = code_quality([moved], same)
+    both = {str(issue["fingerprint"]) for issue in code_quality([FOUND[0], moved], same)}
+    assert before["fingerprint"] == after["fingerprint"]
+    assert len(both) == 2
+    assert before["fingerprint"] in both

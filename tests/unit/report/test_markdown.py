@@ -6,8 +6,11 @@ from collections import Counter
 
 import pytest
 
+from batchspec.commands.status import Status
+from batchspec.core.ledger import RecordedJob
+from batchspec.core.model import BatchJob, BatchJobStatus
 from batchspec.core.planning import Action, Plan, SpecPlan, VariantPlan
-from batchspec.report.markdown import plan_markdown
+from batchspec.report.markdown import plan_markdown, status_markdown
 
 
 def variant(model: str = "mistral-small-latest", **counts: int) -> VariantPlan:
@@ -83,3 +86,58 @@ def test_a_thousand_specs_make_no_comment_that_is_too_long() -> None:
     told = plan_markdown(plan)
     assert "and 900 specs more." in told
     assert len(told) < 65_536
+
+
+def job(number: int, status: str = "RUNNING") -> RecordedJob:
+    told = BatchJob(
+        id=f"job-{number}",
+        status=BatchJobStatus.RUNNING,
+        status_text=status,
+        endpoint="/v1/ocr",
+        model="a-model",
+        created_at=number,
+        total_requests=5,
+        succeeded_requests=3,
+        failed_requests=1,
+    )
+    return RecordedJob(job=told, spec="s", model="a-model", collected=False)
+
+
+def test_a_status_says_whether_all_is_done_then_every_variant_then_the_jobs() -> None:
+    plan = Plan(specs=(spec("s", variant(done=7, in_flight=2, submit=1)),), refreshed=True)
+    told = status_markdown(Status(plan=plan, jobs=(job(1),), notes=("a note",)))
+    assert told.splitlines() == [
+        "### batchspec status: not converged",
+        "",
+        "Not converged: 2 requests in flight, 1 request not sent. `batchspec apply` sends them.",
+        "",
+        "| spec | model | requests |",
+        "| --- | --- | --- |",
+        "| `s` | `mistral-small-latest` | 1 submit, 2 in flight, 7 done |",
+        "",
+        "<details><summary>1 job</summary>",
+        "",
+        "| job | status | spec | done | failed | of |",
+        "| --- | --- | --- | ---: | ---: | ---: |",
+        "| `job-1` | `RUNNING` | `s` | 3 | 1 | 5 |",
+        "",
+        "</details>",
+        "",
+        "```text",
+        "a note",
+        "```",
+    ]
+
+
+def test_a_status_shows_the_latest_jobs_and_counts_the_rest() -> None:
+    jobs = tuple(job(number) for number in range(23))
+    told = status_markdown(Status(plan=Plan(specs=()), jobs=jobs))
+    assert "| `job-22` |" in told
+    assert "| `job-2` |" not in told
+    assert "\nand 3 older jobs.\n" in told
+    assert "From recorded state alone" in told
+
+
+def test_a_jobs_status_of_the_providers_own_words_stands_as_code() -> None:
+    told = status_markdown(Status(plan=Plan(specs=()), jobs=(job(1, "<b>|@x"),)))
+    assert "| `<b>\\|@x` |" in told
