@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.core.answer_checks import OnInvalid
-from batchspec.core.ledger import Recorded, RecordedResult
+from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus, Standing
 from batchspec.core.model import RequestDigest
 from batchspec.core.planning import Action, decide
 
@@ -27,9 +27,25 @@ class Answers(Protocol):
         """Return what was found wrong with the latest answers to these requests; those not judged are left out."""
         ...
 
+    def standings(self, digests: Sequence[RequestDigest], check: bytes | None) -> Mapping[RequestDigest, Standing]:
+        """Return all that is known of these requests at once; those that are not known are left out."""
+        ...
+
     def save_verdicts(self, check: bytes, verdicts: Mapping[RequestDigest, str | None]) -> None:
         """Remember what was found wrong with the latest answers to these requests."""
         ...
+
+
+class Standings(NamedTuple):
+    """What is recorded of some requests, in the order of their `digests`, and what is wrong with answers of them.
+
+    `keeps_wrong` is whether answers that do not fit count all the same.
+    """
+
+    digests: Sequence[RequestDigest]
+    found: Mapping[RequestDigest, Standing]
+    wrong: Mapping[RequestDigest, str]
+    keeps_wrong: bool
 
 
 class Judged:
@@ -64,6 +80,25 @@ class Judged:
                     sends = again and recorded[digest].attempts < most
                     actions[index] = Action.RETRY if sends else Action.INVALID
         return actions, recorded, wrong
+
+    def standings(self, digests: Sequence[RequestDigest]) -> Standings:
+        """Return what is recorded of these requests, their answers looked at too."""
+        check = self._check
+        found = self._answers.standings(digests, None if check is None else check.id)
+        wrong: dict[RequestDigest, str] = {}
+        if check is not None:
+            fresh: dict[RequestDigest, str | None] = {}
+            for digest, standing in found.items():
+                told = standing.problem
+                if standing.recorded.status is not RequestStatus.SUCCEEDED or standing.result is None:
+                    continue
+                if not standing.judged:
+                    told = fresh[digest] = check.problem(standing.result.body)
+                if told is not None:
+                    wrong[digest] = told
+            if fresh and self._remember:
+                self._answers.save_verdicts(check.id, fresh)
+        return Standings(digests, found, wrong, self.keeps)
 
     def problems(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, str]:
         """Return what is wrong with the answers to these requests, which all have one; those that fit are left out."""

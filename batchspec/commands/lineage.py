@@ -28,16 +28,14 @@ class Tally:
         self.jobs: set[str] = set()
         self._scratch = scratch
 
-    def fresh(self, digests: Sequence[RequestDigest], results: Mapping[RequestDigest, RecordedResult]) -> set[bytes]:
+    def fresh(self, digests: Sequence[RequestDigest]) -> set[RequestDigest]:
         """Return those of some answered requests that no earlier row has had."""
-        return set(self._scratch.reserve([digest for digest in digests if digest in results]))
+        return self._scratch.reserve(digests)
 
-    def add(self, model: str, result: RecordedResult, body: object) -> None:
-        """Count one request's result; `body` is its answer, None where it has none."""
-        if result.job_id:
-            self.jobs.add(result.job_id)
-        if body is not None:
-            self.answers[model].add(body)
+    def add(self, model: str, results: Sequence[tuple[RecordedResult, object]]) -> None:
+        """Count the results of some requests, each with its answer, None where it has none."""
+        self.jobs.update([result.job_id for result, _ in results if result.job_id])
+        self.answers[model].add([body for _, body in results if body is not None])
 
 
 class HashedStream:

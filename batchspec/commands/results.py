@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from batchspec.commands.desired import RowsDigest, rendered_chunks
 from batchspec.commands.findings import Findings
-from batchspec.commands.judging import Judged
+from batchspec.commands.judging import Judged, Standings
 from batchspec.commands.lineage import HashedStream, Tally, commit_of, lineage_of, write_manifest
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.world import World
@@ -23,12 +23,12 @@ from batchspec.core.diagnostics import Diagnostic, DiagnosticSink
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.forms import Form
 from batchspec.core.json_text import encode, parse
-from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
+from batchspec.core.ledger import RecordedResult, RequestStatus
 from batchspec.core.manifest import combined
 from batchspec.core.model import InputRow, RequestDigest, Target
 from batchspec.core.outputs import manifest_path
 from batchspec.core.records import Cell, JsonText, OutputFormat, Record, WritesBytes, cell
-from batchspec.core.rendered import RenderedRow
+from batchspec.core.rendered import RenderedRows
 
 _STATUS = {
     RequestStatus.CLAIMED: "pending",
@@ -89,23 +89,17 @@ def write_results(
         for chunk in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
             rows, absent = chunk.rows, chunk.absent
             rows_digest.add(chunk.told())
-            asked = [identities[target].digest(row.digest) for row in rows for target in row.form.targets]
-            known = _known(asked, judged, world, tally)
-            output.kept += known.kept
-            made: list[tuple[str, Record]] = []
-            missing = deque(absent)
-            index = -1
-            for place, row in enumerate(rows):
-                while missing and missing[0][0] == place:
-                    made += records.of_absent(missing.popleft()[1])
-                for target in row.form.targets:
-                    index += 1
-                    status = known.status(index)
-                    made.append((status, records.record(row, target, status, known.take(index))))
-            for _, left in missing:
-                made += records.of_absent(left)
-            output.counts.update(status for status, _ in made)
-            writer.write(record for status, record in made if not failed_only or status in _WITHOUT_ANSWER)
+            ways = [(index, target) for index, form in enumerate(rows.forms) for target in form.targets]
+            known = judged.standings([identities[target].digest(rows.digests[index]) for index, target in ways])
+            if known.keeps_wrong:
+                output.kept += sum(digest in known.wrong for digest in known.digests)
+            statuses, made = records.of(rows, ways, known)
+            if absent:
+                statuses, made = _with_absent(statuses, made, ways, absent, records)
+            output.counts.update(statuses)
+            if failed_only:
+                made = [record for status, record in zip(statuses, made, strict=True) if status in _WITHOUT_ANSWER]
+            writer.write(made)
         world.progress.finish()
         findings.raise_if_errors()
         writer.finish()
@@ -152,51 +146,40 @@ def _fingerprint(loaded: LoadedSpec, rows_digest: str, world: World) -> str:
     return " ".join(map(str, (*files, rows_digest, hashlib.sha256(made_of).hexdigest())))
 
 
-class _Taken(NamedTuple):
-    """What is known of one request: its answer, whether it is met for the first time, and what is wrong with it."""
-
-    result: RecordedResult | None
-    first: bool
-    wrong: str | None
-
-
-class _Known(NamedTuple):
-    """What is recorded of some requests, in their order; `fresh` are those still to be counted.
-
-    `wrong` says what is wrong with answers that do not fit; `keeps` is whether they count all the same.
-    """
-
-    digests: Sequence[RequestDigest]
-    recorded: Mapping[RequestDigest, Recorded]
-    results: Mapping[RequestDigest, RecordedResult]
-    fresh: set[bytes]
-    wrong: Mapping[RequestDigest, str]
-    keeps: bool
-
-    @property
-    def kept(self) -> int:
-        return sum(digest in self.wrong for digest in self.digests) if self.keeps else 0
-
-    def status(self, index: int) -> str:
-        digest = self.digests[index]
-        known = self.recorded.get(digest)
-        if known is None:
-            return "pending"
-        return "invalid" if digest in self.wrong and not self.keeps else _STATUS[known.status]
-
-    def take(self, index: int) -> _Taken:
-        digest = self.digests[index]
-        first = digest in self.fresh
-        if first:
-            self.fresh.remove(digest)
-        return _Taken(self.results.get(digest), first, None if self.keeps else self.wrong.get(digest))
+def _with_absent(
+    statuses: Sequence[str],
+    made: Sequence[Record],
+    ways: Sequence[_Way],
+    absent: Iterable[tuple[int, InputRow]],
+    records: _Records,
+) -> tuple[list[str], list[Record]]:
+    """Return records with those of the rows between them that make no request."""
+    told: list[tuple[str, Record]] = []
+    missing = deque(absent)
+    for (index, _), status, record in zip(ways, statuses, made, strict=True):
+        while missing and missing[0][0] <= index:
+            told += records.of_absent(missing.popleft()[1])
+        told.append((status, record))
+    for _, left in missing:
+        told += records.of_absent(left)
+    return [status for status, _ in told], [record for _, record in told]
 
 
-def _known(digests: Sequence[RequestDigest], judged: Judged, world: World, tally: Tally | None) -> _Known:
-    _, recorded, wrong = judged.decide(digests)
-    results = world.ledger.results(digests)
-    fresh = set() if tally is None else tally.fresh(digests, results)
-    return _Known(digests, recorded, results, fresh, wrong, judged.keeps)
+_Way = tuple[int, Target]
+"""The index of a row among those of a chunk, and what it goes to."""
+
+
+class _Answer(NamedTuple):
+    """One answer as records have it: the body read and as it came, its text, and what went wrong."""
+
+    value: object = None
+    body: JsonText | None = None
+    text: str | None = None
+    usage: object = None
+    error: dict[str, object] | None = None
+
+
+_NO_ANSWER = _Answer()
 
 
 class _Records:
@@ -208,45 +191,102 @@ class _Records:
         self._columns = loaded.columns
         self._answer_text = endpoint_at(loaded.spec.endpoint).answer_text
         self._sink = sink
-        self._shown: tuple[InputRow | None, JsonText] = (None, JsonText())
         declared = _WHOLE if self._columns is None else self._columns.names
         self._forms = loaded.renderer.forms
-        self._matrix = {form: encode(form.combination.shown) for form in self._forms}
+        self._matrix = {form: JsonText(encode(form.combination.shown)) for form in self._forms}
         self._with_matrix = loaded.spec.has_matrix
         self._with_replicate = loaded.spec.replicates > 1
         extra = (*(("matrix",) if self._with_matrix else ()), *(("replicate",) if self._with_replicate else ()))
         self.names = ("custom_id", "model", *extra, "status", *declared, "error")
 
-    def record(self, row: RenderedRow, target: Target, status: str, taken: _Taken) -> Record:
-        """Return the record of a row and a target; its result is of no account while the row is pending."""
-        result = taken.result
-        body: JsonText | None = None
-        value: object = None
+    def of(self, rows: RenderedRows, ways: Sequence[_Way], known: Standings) -> tuple[Sequence[str], Sequence[Record]]:
+        """Return the statuses and the records of some rows and what they go to."""
+        statuses = [_status(known, digest) for digest in known.digests]
+        answers = [
+            _NO_ANSWER if status == "pending" else self._answer(known, digest)
+            for status, digest in zip(statuses, known.digests, strict=True)
+        ]
+        self._count(known, ways, answers)
+        heads = self._heads(rows, ways)
+        errors = [cell(answer.error) for answer in answers]
+        if self._columns is not None:
+            return statuses, self._declared(rows, ways, statuses, answers, heads, errors)
+        shown = [JsonText(encode(values)) for values in rows.block.values()]
+        whole: Sequence[Sequence[Cell]] = (
+            [shown[rows.origins[index]] for index, _ in ways],
+            [answer.text for answer in answers],
+            [answer.body for answer in answers],
+            [cell(answer.usage) for answer in answers],
+        )
+        return statuses, list(zip(*heads, statuses, *whole, errors, strict=True))
+
+    def _answer(self, known: Standings, digest: RequestDigest) -> _Answer:
+        result = known.found[digest].result
+        if result is None:
+            return _NO_ANSWER
         error: dict[str, object] | None = None
-        if result is not None and status != "pending":
-            if result.body is not None:
-                body = JsonText(result.body)
-                value = parse(result.body)
-            if result.error is not None:
-                error = {"status_code": result.status_code, "message": result.error}
-            elif taken.wrong is not None:
-                error = {"status_code": result.status_code, "message": taken.wrong}
-            self._ends[finish_reason(value)] += body is not None
-            if taken.first and self._tally is not None:
-                self._tally.add(target.model, result, value)
-        text = None if body is None else self._answer_text(value)
+        if result.error is not None:
+            error = {"status_code": result.status_code, "message": result.error}
+        elif not known.keeps_wrong and digest in known.wrong:
+            error = {"status_code": result.status_code, "message": known.wrong[digest]}
+        if result.body is None:
+            return _Answer(error=error)
+        value = parse(result.body)
         usage = value.get("usage") if isinstance(value, dict) else None
-        head = self._head(row.custom_id, row.form, target)
-        if self._columns is None:
-            return (*head, status, self._row(row.row), text, body, cell(usage), cell(error))
-        names = {**self._names(row.row, row.form, target), "custom_id": row.custom_id, "status": status}
-        answered = Answered(row.row.place, names, value, text, usage, error)
-        return (*head, status, *self._columns.cells(answered, self._sink), cell(error))
+        return _Answer(value, JsonText(result.body), self._answer_text(value), usage, error)
+
+    def _count(self, known: Standings, ways: Sequence[_Way], answers: Sequence[_Answer]) -> None:
+        """Count how answers have ended, and, each once, what requests have come to."""
+        self._ends.update([finish_reason(answer.value) for answer in answers if answer.body is not None])
+        if self._tally is None:
+            return
+        fresh = self._tally.fresh(
+            [digest for digest, answer in zip(known.digests, answers, strict=True) if answer is not _NO_ANSWER]
+        )
+        taken: dict[str, list[tuple[RecordedResult, object]]] = {}
+        for digest, (_, target), answer in zip(known.digests, ways, answers, strict=True):
+            if digest in fresh:
+                fresh.remove(digest)
+                result = known.found[digest].result
+                assert result is not None, "an answer is of a result"
+                taken.setdefault(target.model, []).append((result, answer.value))
+        for model, results in taken.items():
+            self._tally.add(model, results)
+
+    def _declared(
+        self,
+        rows: RenderedRows,
+        ways: Sequence[_Way],
+        statuses: Sequence[str],
+        answers: Sequence[_Answer],
+        heads: Sequence[Sequence[Cell]],
+        errors: Sequence[Cell],
+    ) -> list[Record]:
+        """Return records of the columns that the spec declares."""
+        assert self._columns is not None
+        made: list[Record] = []
+        told = zip(ways, statuses, answers, zip(*heads, strict=True), errors, strict=True)
+        listed = [*rows]
+        for (index, target), status, answer, head, error in told:
+            row = listed[index]
+            names = {**self._names(row.row, row.form, target), "custom_id": row.custom_id, "status": status}
+            answered = Answered(row.row.place, names, answer.value, answer.text, answer.usage, answer.error)
+            made.append((*head, status, *self._columns.cells(answered, self._sink), error))
+        return made
+
+    def _heads(self, rows: RenderedRows, ways: Sequence[_Way]) -> list[list[Cell]]:
+        """Return what stands before the status, in columns."""
+        heads: list[list[Cell]] = [[rows.custom_ids[index] for index, _ in ways], [target.model for _, target in ways]]
+        if self._with_matrix:
+            heads.append([self._matrix[rows.forms[index]] for index, _ in ways])
+        if self._with_replicate:
+            heads.append([target.replicate for _, target in ways])
+        return heads
 
     @property
     def ends(self) -> Counter[str]:
         """How many answers ended for each reason, of those that give one."""
-        return Counter({reason: count for reason, count in self._ends.items() if reason is not None and count})
+        return Counter({reason: count for reason, count in self._ends.items() if reason is not None})
 
     def of_absent(self, row: InputRow) -> Iterator[tuple[str, Record]]:
         """Yield the records of a row that makes no request, since what it goes on from is not there."""
@@ -261,7 +301,10 @@ class _Records:
             for target in form.targets:
                 head = self._head(absence.custom_id, form, target)
                 if self._columns is None:
-                    yield absence.status, (*head, absence.status, self._row(row), None, None, None, cell(error))
+                    yield (
+                        absence.status,
+                        (*head, absence.status, JsonText(encode(row.values)), None, None, None, cell(error)),
+                    )
                     continue
                 names = {**self._names(row, form, target), "custom_id": absence.custom_id, "status": absence.status}
                 answered = Answered(row.place, names, None, None, None, error)
@@ -271,7 +314,7 @@ class _Records:
     def _head(self, custom_id: str, form: Form, target: Target) -> list[Cell]:
         head: list[Cell] = [custom_id, target.model]
         if self._with_matrix:
-            head.append(JsonText(self._matrix[form]))
+            head.append(self._matrix[form])
         if self._with_replicate:
             head.append(target.replicate)
         return head
@@ -284,8 +327,9 @@ class _Records:
             "replicate": target.replicate,
         }
 
-    def _row(self, row: InputRow) -> JsonText:
-        """Return the row itself, encoded once for all that is made of it."""
-        if self._shown[0] is not row:
-            self._shown = (row, JsonText(encode(row.values)))
-        return self._shown[1]
+
+def _status(known: Standings, digest: RequestDigest) -> str:
+    standing = known.found.get(digest)
+    if standing is None:
+        return "pending"
+    return "invalid" if digest in known.wrong and not known.keeps_wrong else _STATUS[standing.recorded.status]

@@ -58,6 +58,23 @@ def encode_read(value: object) -> bytes:
         return _encode_leniently(value)
 
 
+def encode_line(value: object) -> bytes:
+    """Write one value, which holds no NaN and no infinity, and a newline; `bytes` in it are JSON text already.
+
+    Raises ValueError for what JSON lacks, and for whole numbers beyond 64 bits.
+    """
+    try:
+        return orjson.dumps(value, _as_it_stands, orjson.OPT_APPEND_NEWLINE)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _as_it_stands(value: object) -> orjson.Fragment:
+    if isinstance(value, bytes):
+        return orjson.Fragment(bytes(value))
+    raise TypeError(f"a {type(value).__name__} is not a JSON value")
+
+
 def _not_finite(value: object) -> float | None:
     """Return the first number in a value, at any depth, that is none."""
     pending = [value]

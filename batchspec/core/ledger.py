@@ -139,6 +139,18 @@ class RecordedResult(NamedTuple):
     job_id: str | None = None
 
 
+class Standing(NamedTuple):
+    """All that is known of one request, its latest answer with it; `problem` is what a check found wrong with that.
+
+    Without having been `judged` by that check it has none.
+    """
+
+    recorded: Recorded
+    result: RecordedResult | None
+    judged: bool
+    problem: str | None
+
+
 class SpecUsage(NamedTuple):
     """What the recorded answers to a spec have used with one model."""
 
@@ -172,6 +184,10 @@ class Ledger(Protocol):
 
     def results(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, RecordedResult]:
         """Return the latest answers to these requests."""
+        ...
+
+    def standings(self, digests: Sequence[RequestDigest], check: bytes | None) -> Mapping[RequestDigest, Standing]:
+        """Return all that is known of these requests at once, with verdicts by one check; others are left out."""
         ...
 
     def verdicts(self, check: bytes, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, str | None]:

@@ -35,12 +35,13 @@ class Answers:
     named: set[str] = field(default_factory=set)
     used: Used = field(default_factory=Used)
 
-    def add(self, body: object) -> None:
-        """Count one answer."""
-        self.used = self.used.plus(used_by(body))
-        name = body.get("model") if isinstance(body, dict) else None
-        if isinstance(name, str) and len(self.named) < _MOST_NAMES:
-            self.named.add(name)
+    def add(self, bodies: Sequence[object]) -> None:
+        """Count some answers."""
+        self.used = Used(*map(sum, zip(self.used, *map(used_by, bodies), strict=True)))
+        for body in bodies:
+            name = body.get("model") if isinstance(body, dict) else None
+            if isinstance(name, str) and len(self.named) < _MOST_NAMES:
+                self.named.add(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

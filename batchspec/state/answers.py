@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus
+from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus, Standing
 from batchspec.core.model import RequestDigest
 from batchspec.core.outcomes import Outcome, OutcomeKind
 from batchspec.state.database import transaction
@@ -23,6 +23,19 @@ _STATUS_OF = {
 _WITHOUT_SUCCESS = frozenset(RequestStatus) - {RequestStatus.CLAIMED, RequestStatus.SUCCEEDED}
 
 
+class _Kinds(dict[tuple[int, int, int], Recorded]):
+    """What is known of requests, by status, attempts and claim: it is of a few kinds, each of which is made once."""
+
+    def __init__(self, unsettled: Collection[int]) -> None:
+        self._unsettled = unsettled
+
+    def __missing__(self, kind: tuple[int, int, int]) -> Recorded:
+        status, attempts, claim_id = kind
+        sending = status == RequestStatus.CLAIMED and claim_id in self._unsettled
+        recorded = self[kind] = Recorded(RequestStatus(status), attempts, sending)
+        return recorded
+
+
 class Answers(PlanMemos):
     """The requests of a ledger."""
 
@@ -31,19 +44,35 @@ class Answers(PlanMemos):
         found: dict[RequestDigest, Recorded] = {}
         if self._row("SELECT 1 FROM request LIMIT 1") is None:
             return found
-        unsettled = {row[0] for row in self._rows(f"SELECT id FROM claim WHERE phase IN {OPEN}")}
-        # Requests are many and what is known of them is of a few kinds: each is made once.
-        kinds: dict[tuple[object, ...], Recorded] = {}
+        kinds = _Kinds(self._unsettled())
         for chunk in chunks(digests, CHUNK):
             sql = f"SELECT digest, status, attempts, claim_id FROM request WHERE digest IN ({marks(chunk)})"
             for digest, status, attempts, claim_id in self._all(sql, chunk):
-                kind = (status, attempts, claim_id)
-                recorded = kinds.get(kind)
-                if recorded is None:
-                    sending = status == RequestStatus.CLAIMED and claim_id in unsettled
-                    recorded = kinds[kind] = Recorded(RequestStatus(status), attempts, sending)
-                found[digest] = recorded
+                found[digest] = kinds[status, attempts, claim_id]
         return found
+
+    def standings(self, digests: Sequence[RequestDigest], check: bytes | None) -> Mapping[RequestDigest, Standing]:
+        """Return all that is known of these requests at once, with verdicts by one check; others are left out."""
+        found: dict[RequestDigest, Standing] = {}
+        kinds = _Kinds(self._unsettled())
+        for chunk in chunks(digests, CHUNK):
+            sql = (
+                "SELECT request.digest, request.status, request.attempts, request.claim_id, verdict.result_id,"
+                " verdict.problem, result.outcome, result.status_code, CAST(result.body AS BLOB), result.error,"
+                " claim.model, claim.job_id FROM request LEFT JOIN result ON result.id = request.result_id"
+                " LEFT JOIN claim ON claim.id = result.claim_id"
+                " LEFT JOIN verdict ON verdict.result_id = request.result_id AND verdict.check_id = ?"
+                f" WHERE request.digest IN ({marks(chunk)})"
+            )
+            for digest, status, attempts, claim_id, judged, problem, *told in self._all(sql, [check, *chunk]):
+                result = None if told[0] is None else RecordedResult._make(told)
+                recorded = kinds[status, attempts, claim_id]
+                found[digest] = Standing(recorded, result, judged is not None, problem)
+        return found
+
+    def _unsettled(self) -> set[int]:
+        """Return the claims that have no job on record yet."""
+        return {row[0] for row in self._rows(f"SELECT id FROM claim WHERE phase IN {OPEN}")}
 
     def results(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, RecordedResult]:
         """Return the latest answers to these requests."""

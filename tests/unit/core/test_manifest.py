@@ -22,7 +22,7 @@ BODY = {"model": "m-2506", "usage": {"prompt_tokens": 3, "completion_tokens": 2}
 def answers(*bodies: object) -> Answers:
     counted = Answers()
     for body in bodies:
-        counted.add(body)
+        counted.add([body])
     return counted
 
 
