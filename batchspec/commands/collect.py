@@ -189,13 +189,13 @@ def _sorted_out(lines: Sequence[bytes], awaited: Awaited) -> _TakenIn:
     known = awaited.find([each.custom_id for each in read if isinstance(each, ResultLine)])
     answers: list[tuple[int, RequestDigest, Outcome]] = []
     odd: list[tuple[str, bytes]] = []
-    taken: set[str] = set()
+    taken: set[int] = set()
     for each, line in zip(read, lines, strict=True):
         if isinstance(each, ResultLine):
             custom_id, outcome = each
             request = known.get(custom_id)
-            if request is not None and not request.taken and custom_id not in taken:
-                taken.add(custom_id)
+            if request is not None and not request.taken and request.line not in taken:
+                taken.add(request.line)
                 answers.append((request.line, request.digest, outcome))
                 continue
             reason = f"{'unknown' if request is None else 'repeated'} custom_id {custom_id[:200]}"

@@ -35,8 +35,8 @@ class Awaited(Protocol):
         """Return the requests of these custom_ids; those that are not of this claim are left out."""
         ...
 
-    def take(self, custom_ids: Sequence[str]) -> None:
-        """Note that the answers to these were taken in."""
+    def take(self, lines: Sequence[int]) -> None:
+        """Note that the answers to the requests on these lines were taken in."""
         ...
 
     def missing(self) -> Sequence[RequestDigest]:

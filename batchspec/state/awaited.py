@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from batchspec.core.awaited import AwaitedRequest
 from batchspec.core.model import RequestDigest
 from batchspec.state.database import transaction
 from batchspec.state.tables import CHUNK, Tables, chunks, marks
 
-_TAKEN = -1
+_TAKEN = 255
 
 
 class AwaitedTable(Tables):
     """Fills `core.awaited.Awaited`: a million requests are joined to their answers on disk and not in memory.
 
-    What it writes is temporary, and no part of the state.
+    What it writes is temporary, and no part of the state. In memory it has one byte for each line: the number of the
+    last reading that had it, or that its answer was taken in.
     """
 
     _claim_id: int
+    _lines: int
+    _marks: bytearray
     count: int
     """How many custom_ids there are."""
 
@@ -29,16 +33,18 @@ class AwaitedTable(Tables):
         with transaction(self._database, keeps_plans=True):
             connection.execute("DROP TABLE IF EXISTS temp.awaited")
             connection.execute(
-                "CREATE TEMP TABLE awaited (custom_id TEXT PRIMARY KEY, line INTEGER, digest BLOB, mark INTEGER)"
-                " WITHOUT ROWID"
+                "CREATE TEMP TABLE awaited (custom_id TEXT PRIMARY KEY, line INTEGER, digest BLOB) WITHOUT ROWID"
             )
             # A custom_id that stands on two lines of a foreign file names the last of them alone.
             connection.execute(
-                "INSERT OR REPLACE INTO temp.awaited SELECT custom_id, line, digest, 0 FROM claim_line"
+                "INSERT OR REPLACE INTO temp.awaited SELECT custom_id, line, digest FROM claim_line"
                 " WHERE claim_id = ? ORDER BY custom_id, line",
                 [claim_id],
             )
-        self.count = int(connection.execute("SELECT count(*) FROM temp.awaited").fetchone()[0])
+        found = connection.execute("SELECT count(*), coalesce(max(line), -1) FROM temp.awaited").fetchone()
+        self.count, self._marks = int(found[0]), bytearray(found[1] + 1)
+        counted = connection.execute("SELECT count(*) FROM claim_line WHERE claim_id = ?", [claim_id])
+        self._lines = int(counted.fetchone()[0])
 
     def _drop(self) -> None:
         with transaction(self._database, keeps_plans=True):
@@ -46,37 +52,43 @@ class AwaitedTable(Tables):
 
     def note(self, custom_ids: Sequence[str], reading: int) -> int:
         """Note that a reading, by its number from 1, has these; return how many it had not had before."""
-        with transaction(self._database, keeps_plans=True):
-            return self._database.conn.executemany(
-                f"UPDATE temp.awaited SET mark = {reading} WHERE custom_id = ? AND mark <> {reading}",
-                [(custom_id,) for custom_id in custom_ids],
-            ).rowcount
+        noted, fresh = self._marks, 0
+        for (line,) in self._found("line", custom_ids):
+            if noted[line] != reading:
+                noted[line] = reading
+                fresh += 1
+        return fresh
 
     def find(self, custom_ids: Sequence[str]) -> dict[str, AwaitedRequest]:
         """Return the requests of these custom_ids; those that are not of this claim are left out."""
-        found: dict[str, AwaitedRequest] = {}
-        for chunk in chunks(custom_ids, CHUNK):
-            sql = f"SELECT custom_id, line, digest, mark FROM temp.awaited WHERE custom_id IN ({marks(chunk)})"
-            for custom_id, line, digest, mark in self._all(sql, chunk):
-                found[custom_id] = AwaitedRequest(line, digest, mark == _TAKEN)
-        return found
+        noted = self._marks
+        return {
+            custom_id: AwaitedRequest(line, digest, noted[line] == _TAKEN)
+            for custom_id, line, digest in self._found("custom_id, line, digest", custom_ids)
+        }
 
-    def take(self, custom_ids: Sequence[str]) -> None:
-        """Note that the answers to these were taken in."""
-        with transaction(self._database, keeps_plans=True):
-            self._database.conn.executemany(
-                f"UPDATE temp.awaited SET mark = {_TAKEN} WHERE custom_id = ?",
-                [(custom_id,) for custom_id in custom_ids],
-            )
+    def _found(self, columns: str, custom_ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        for chunk in chunks(custom_ids, CHUNK):
+            yield from self._all(f"SELECT {columns} FROM temp.awaited WHERE custom_id IN ({marks(chunk)})", chunk)
+
+    def take(self, lines: Sequence[int]) -> None:
+        """Note that the answers to the requests on these lines were taken in."""
+        for line in lines:
+            self._marks[line] = _TAKEN
 
     def missing(self) -> list[RequestDigest]:
         """Return the requests whose answers were not taken in, in the order of the claim's file."""
+        if self._marks.count(_TAKEN) == self._lines:
+            return []
         sql = (
-            "SELECT claim_line.digest FROM claim_line JOIN temp.awaited USING (custom_id)"
-            f" WHERE claim_id = ? AND (mark <> {_TAKEN} OR awaited.digest <> claim_line.digest)"
-            " ORDER BY claim_line.line"
+            "SELECT claim_line.digest, awaited.digest, awaited.line FROM claim_line JOIN temp.awaited USING (custom_id)"
+            " WHERE claim_id = ? ORDER BY claim_line.line"
         )
-        return [RequestDigest(digest) for (digest,) in self._rows(sql, [self._claim_id])]
+        return [
+            RequestDigest(digest)
+            for digest, answered, line in self._rows(sql, [self._claim_id])
+            if self._marks[line] != _TAKEN or answered != digest
+        ]
 
 
 class AwaitedAnswers(Tables):

@@ -43,7 +43,7 @@ def test_what_was_not_taken_in_is_missing_in_the_order_of_the_file(ledger: Sqlit
     claim = in_flight(ledger, *names)
     with ledger.awaited(claim.id) as awaited:
         awaited.note(["id-3"], 1)
-        awaited.take([f"id-{name}" for name in names if name not in ("3", "1700")])
+        awaited.take([line for line, name in enumerate(names, 1) if name not in ("3", "1700")])
         assert awaited.find(["id-4"])["id-4"].taken
         assert awaited.missing() == [digest("3"), digest("1700")]
 
@@ -55,7 +55,7 @@ def test_a_custom_id_on_two_lines_names_the_last_and_the_first_is_missing(ledger
     with ledger.awaited(adopted.claim.id) as awaited:
         assert awaited.count == 1
         assert awaited.find(["same"])["same"] == AwaitedRequest(2, digest("y"), False)
-        awaited.take(["same"])
+        awaited.take([2])
         assert awaited.missing() == [digest("x")]
 
 

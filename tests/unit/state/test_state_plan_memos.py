@@ -49,7 +49,7 @@ def answered(ledger: SqliteLedger, *names: str) -> None:
 def await_answers(ledger: SqliteLedger) -> None:
     with ledger.awaited(1) as awaited:
         awaited.note(["id-a", "id-b"], 1)
-        awaited.take(["id-a"])
+        awaited.take([1])
 
 
 def by_hand(path: Path, sql: str) -> None:
@@ -111,9 +111,9 @@ def test_every_method_that_writes_is_in_one_of_these_lists() -> None:
     others = {"begin_plan", "finish_plan", "forget_file", "mark_deleted", "remember_plans", "close"}
     reading = {
         "recorded", "results", "standings", "verdicts", "unknown_jobs", "is_contended", "open_claims",
-        "claims_in_flight", "claim_lines", "job", "jobs_of", "known_job_ids", "known_file_ids", "find_file", "declared", "declared_counts",
-        "declared_targets", "saved_output", "usage", "plan_use", "sent_for", "spec_parts", "compared_at", "project_id",
-        "remembered_plan", "begin_planning",
+        "claims_in_flight", "claim_lines", "job", "jobs_of", "known_job_ids", "known_file_ids", "find_file",
+        "declared", "declared_counts", "declared_targets", "saved_output", "usage", "plan_use", "sent_for",
+        "spec_parts", "compared_at", "project_id", "remembered_plan", "begin_planning",
     }  # fmt: skip
     public = {name for name in dir(SqliteLedger) if not name.startswith("_")}
     assert public == others | reading | set(CHANGES) | set(OF_NO_ACCOUNT)
