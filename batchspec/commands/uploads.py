@@ -49,7 +49,7 @@ class Uploads:
                 return candidate.id
         self._world.checkpoint("submit:before-local-upload")
         path = self._world.local_path(file.path)
-        uploaded = self._provider.upload(path, file.remote_name, self._world.progress, PURPOSE)
+        uploaded = self._provider.upload(path, file.remote_name, self._world.progress, PURPOSE, hashed=True)
         self._world.checkpoint("submit:after-local-upload")
         self._check(file, uploaded)
         ledger.save_file(file.sha256, uploaded)

@@ -85,8 +85,13 @@ class Provider(Protocol):
     ProviderUnavailableError when no usable answer came within the permitted retries.
     """
 
-    def upload(self, path: Path, filename: str, progress: Progress, purpose: str = "batch") -> RemoteFile:
-        """Upload a file, streaming it. May be repeated: a duplicate costs nothing."""
+    def upload(
+        self, path: Path, filename: str, progress: Progress, purpose: str = "batch", *, hashed: bool = False
+    ) -> RemoteFile:
+        """Upload a file, streaming it. May be repeated: a duplicate costs nothing.
+
+        What is `hashed` comes back with the SHA-256 of the bytes that went out.
+        """
         ...
 
     def get_file(self, file_id: str) -> RemoteFile | None:

@@ -67,13 +67,15 @@ class MistralProvider:
         """Close every connection."""
         self._transport.close()
 
-    def upload(self, path: Path, filename: str, progress: Progress, purpose: str = "batch") -> RemoteFile:
+    def upload(
+        self, path: Path, filename: str, progress: Progress, purpose: str = "batch", *, hashed: bool = False
+    ) -> RemoteFile:
         """Upload a file, streaming it; a try that fails is made again from the first byte.
 
-        The answer's `sha256` is of the bytes that went out. Raises BatchspecError where the file cannot be read, and
-        ProviderRefusedError with `line_errors` where its lines are refused.
+        What is `hashed` comes back with the SHA-256 of the bytes that went out. Raises BatchspecError where the file
+        cannot be read, and ProviderRefusedError with `line_errors` where its lines are refused.
         """
-        with UploadBody(path, filename, progress, purpose) as body:
+        with UploadBody(path, filename, progress, purpose, hashed=hashed) as body:
             call = Call(
                 doing=f"upload {filename}",
                 method="POST",
@@ -87,7 +89,7 @@ class MistralProvider:
                 stored = read_file(self._json(call, progress.note))
             finally:
                 progress.finish()
-            if body.sha256 is None:
+            if not body.whole:
                 raise ProviderError(f"the provider answered before {filename} was sent whole", hint="run again")
             return replace(stored, sha256=body.sha256)
 

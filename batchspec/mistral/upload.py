@@ -25,12 +25,17 @@ class UploadBody:
     Use it as a context manager: it holds the file open. Raises BatchspecError where the file cannot be read.
     """
 
-    def __init__(self, path: Path, filename: str, progress: Progress, purpose: str = "batch") -> None:
+    def __init__(
+        self, path: Path, filename: str, progress: Progress, purpose: str = "batch", *, hashed: bool = False
+    ) -> None:
         self._path = path
+        self._hashed = hashed
         self._progress = progress
         self._file: FileIO
         self._shown = 0
         self._sha256: str | None = None
+        self.whole = False
+        """Whether the file's bytes were all sent, by the last try."""
         boundary = f"batchspec-{secrets.token_hex(16)}"
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._head = _head(boundary, filename, purpose)
@@ -58,24 +63,25 @@ class UploadBody:
 
     @property
     def sha256(self) -> str | None:
-        """SHA-256 in hexadecimal of the file's bytes as last sent, or None where they were not all sent."""
+        """SHA-256 in hexadecimal of the file's bytes as last sent; None where that was not all, or not asked for."""
         return self._sha256
 
     def __len__(self) -> int:
         return len(self._head) + self.size + len(self._tail)
 
     def __iter__(self) -> Iterator[bytes]:
-        self._sha256 = None
-        digest = hashlib.sha256()
+        self._sha256, self.whole = None, False
+        digest = hashlib.sha256() if self._hashed else None
         yield self._head
         sent = 0
         while sent < self.size:
             block = self._read(sent)
-            digest.update(block)
+            if digest is not None:
+                digest.update(block)
             yield block
             sent += len(block)
             self._show(sent)
-        self._sha256 = digest.hexdigest()
+        self._sha256, self.whole = None if digest is None else digest.hexdigest(), True
         yield self._tail
 
     def _read(self, at: int) -> bytes:

@@ -121,7 +121,9 @@ class Provider:
         if self._call(name, "away") == "away":
             raise ProviderUnavailableError(f"{name}: away")
 
-    def upload(self, path: Path, filename: str, progress: Progress, purpose: str = "batch") -> RemoteFile:
+    def upload(
+        self, path: Path, filename: str, progress: Progress, purpose: str = "batch", *, hashed: bool = False
+    ) -> RemoteFile:
         way = self._call("upload", "away", "answer lost")
         if way == "away":
             raise ProviderUnavailableError("away")

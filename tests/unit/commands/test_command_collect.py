@@ -50,7 +50,9 @@ class Scripted:
     def outputs(self, job_id: str) -> Sequence[bytes]:
         return self.answers
 
-    def upload(self, path: Path, filename: str, progress: Progress, purpose: str = "batch") -> RemoteFile:
+    def upload(
+        self, path: Path, filename: str, progress: Progress, purpose: str = "batch", *, hashed: bool = False
+    ) -> RemoteFile:
         raise AssertionError("collecting uploads nothing")
 
     def create_job(self, request: JobRequest) -> BatchJob:

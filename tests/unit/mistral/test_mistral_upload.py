@@ -45,7 +45,7 @@ STORED = answer(200, BATCH_FILE)
 def test_a_file_is_uploaded_whole_with_its_name_and_purpose(tmp_path: Path) -> None:
     path, progress = write(tmp_path, CONTENT), Recorder()
     with scripted(STORED) as server, provider(server.url) as mistral:
-        stored = mistral.upload(path, 'bspec "é".jsonl', progress)
+        stored = mistral.upload(path, 'bspec "é".jsonl', progress, hashed=True)
     request = server.seen[0]
     assert server.lines == ["POST /v1/files"]
     assert uploaded_file(request) == CONTENT
@@ -57,9 +57,15 @@ def test_a_file_is_uploaded_whole_with_its_name_and_purpose(tmp_path: Path) -> N
     assert (progress.counted, progress.finished) == (len(CONTENT), 1)
 
 
+def test_what_nobody_wants_the_digest_of_is_not_hashed(tmp_path: Path) -> None:
+    with scripted(STORED) as server, provider(server.url) as mistral:
+        assert mistral.upload(write(tmp_path, CONTENT), "a.jsonl", Recorder()).sha256 is None
+    assert uploaded_file(server.seen[0]) == CONTENT
+
+
 def test_an_empty_file_is_uploaded(tmp_path: Path) -> None:
     with scripted(STORED) as server, provider(server.url) as mistral:
-        assert mistral.upload(write(tmp_path, b""), "a.jsonl", Recorder()).sha256 == sha256(b"")
+        assert mistral.upload(write(tmp_path, b""), "a.jsonl", Recorder(), hashed=True).sha256 == sha256(b"")
     assert uploaded_file(server.seen[0]) == b""
 
 
@@ -81,7 +87,7 @@ def half_read(then: Behaviour) -> Behaviour:
 def test_each_try_sends_the_whole_file_again(failing: Behaviour, tmp_path: Path) -> None:
     path, progress, clock = write(tmp_path, CONTENT), Recorder(), FakeClock()
     with scripted(failing, failing, STORED) as server, provider(server.url, clock) as mistral:
-        stored = mistral.upload(path, "a.jsonl", progress)
+        stored = mistral.upload(path, "a.jsonl", progress, hashed=True)
     whole = [uploaded_file(request) for request in server.seen if request.body]
     assert len(server.seen) == 3
     assert {sha256(content) for content in whole} == {stored.sha256} == {sha256(CONTENT)}
@@ -191,12 +197,12 @@ def test_a_file_that_shrinks_while_it_is_sent_is_an_error(tmp_path: Path) -> Non
         with pytest.raises(BatchspecError) as raised:
             list(blocks)
         assert raised.value.why == "it became shorter while it was uploaded"
-        assert body.sha256 is None
+        assert not body.whole
 
 
 def test_a_file_that_grows_while_it_is_sent_is_sent_at_the_length_that_was_announced(tmp_path: Path) -> None:
     path = write(tmp_path, b"x" * 3_000)
-    with UploadBody(path, "a.jsonl", Recorder()) as body:
+    with UploadBody(path, "a.jsonl", Recorder(), hashed=True) as body:
         with path.open("ab") as file:
             file.write(b"more")
         assert len(b"".join(body)) == len(body)
@@ -209,12 +215,13 @@ def test_a_body_begins_anew_after_any_number_of_blocks(size: int, taken: int) ->
     with tempfile.NamedTemporaryFile() as file:
         file.write(content[:size])
         file.flush()
-        with UploadBody(Path(file.name), "a.jsonl", Recorder()) as body:
+        with UploadBody(Path(file.name), "a.jsonl", Recorder(), hashed=True) as body:
             for _ in zip(range(taken), body, strict=False):
                 pass
             first = b"".join(body)
             next(iter(body))
             assert body.sha256 is None
+            assert not body.whole
             second = b"".join(body)
             assert first == second
             assert len(first) == len(body)
@@ -233,7 +240,7 @@ def peak():
 with provider(sys.argv[1]) as mistral:
     mistral.upload(Path(sys.argv[3]), "warm.jsonl", Recorder())
     before = peak()
-    stored = mistral.upload(Path(sys.argv[2]), "big.jsonl", Recorder())
+    stored = mistral.upload(Path(sys.argv[2]), "big.jsonl", Recorder(), hashed=True)
     print((peak() - before) // 1024, stored.sha256)
 """
 
