@@ -77,7 +77,7 @@ def _over_rows(
             folder=folder / f"{work.name}-{rows}",
             rows=rows,
             repeat=given.repeat if rows <= 100_000 else given.repeat_large,
-            stages=given.stage,
+            stages=given.stage if rows <= 100_000 else given.stage_large or given.stage,
         )
         # A work with fewer rows than asked for is measured whole, and once.
         if bench.write() not in by_rows:
@@ -114,6 +114,9 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     every = (*ALONE, *STAGES)
     parser.add_argument("--stage", nargs="+", choices=every, default=every, metavar="STAGE", help="default: all")
+    parser.add_argument(
+        "--stage-large", nargs="+", choices=STAGES, metavar="STAGE", help="above 100,000 rows; as --stage"
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], metavar="N")
     parser.add_argument("--work", nargs="+", choices=("tickets", "glosses"), default=["tickets", "glosses"])
     parser.add_argument("--glosses", type=Path, metavar="CSV", help="WordNet's glosses, which are no part of this")
