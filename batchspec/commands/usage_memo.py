@@ -8,8 +8,7 @@ from collections.abc import Collection, Sequence
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.world import World
 from batchspec.core.json_text import JsonError, encode, parse
-from batchspec.core.ledger import SpecUsage
-from batchspec.core.usage import Used
+from batchspec.core.usage import SpecUsage, Used
 
 
 def usage_of(specs: Sequence[LoadedSpec], whole: Collection[str], world: World) -> Sequence[SpecUsage]:

@@ -15,7 +15,7 @@ from batchspec.core.awaited import Awaited
 from batchspec.core.model import BatchJob, BodyDigest, JobRequest, RemoteFile, RequestDigest, Target
 from batchspec.core.outcomes import Outcome
 from batchspec.core.ports import SpooledFile
-from batchspec.core.usage import Used
+from batchspec.core.usage import SpecUsage
 
 
 class RequestStatus(IntEnum):
@@ -149,14 +149,6 @@ class Standing(NamedTuple):
     result: RecordedResult | None
     judged: bool
     problem: str | None
-
-
-class SpecUsage(NamedTuple):
-    """What the recorded answers to a spec have used with one model."""
-
-    spec: str
-    model: str
-    used: Used
 
 
 class PlanUse(NamedTuple):

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from batchspec.core.ledger import SpecUsage
 from batchspec.core.pricing import PriceTable, total
-from batchspec.core.usage import Used
+from batchspec.core.usage import SpecUsage, Used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,14 @@ class Used(NamedTuple):
         return Used(*map(add, self, other))
 
 
+class SpecUsage(NamedTuple):
+    """What the recorded answers to a spec have used with one model."""
+
+    spec: str
+    model: str
+    used: Used
+
+
 def used_by(body: object) -> Used:
     """Return what one answer's body says that it has used.
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from batchspec.core.json_text import parse
-from batchspec.core.ledger import SpecUsage
-from batchspec.core.usage import BY_TOKENS, Used, used_by
+from batchspec.core.usage import BY_TOKENS, SpecUsage, Used, used_by
 from batchspec.state.tables import Tables, marks
 
 

@@ -13,7 +13,7 @@ from project_world import chat_spec, services, table
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.usage_memo import usage_of
 from batchspec.commands.world import World
-from batchspec.core.ledger import SpecUsage
+from batchspec.core.usage import SpecUsage
 from batchspec.state.store import SqliteLedger
 
 

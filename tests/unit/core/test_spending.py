@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from batchspec.core.ledger import SpecUsage
 from batchspec.core.pricing import Price, PriceTable
 from batchspec.core.spending import cost_fields, spending
-from batchspec.core.usage import Used
+from batchspec.core.usage import SpecUsage, Used
 
 PRICES = PriceTable(
     as_of="2026-08-21",

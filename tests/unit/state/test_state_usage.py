@@ -10,10 +10,9 @@ import pytest
 from state_samples import digest, job, lines, shard
 
 from batchspec.core.json_text import encode
-from batchspec.core.ledger import SpecUsage
 from batchspec.core.model import Usage
 from batchspec.core.outcomes import Outcome, OutcomeKind
-from batchspec.core.usage import Used
+from batchspec.core.usage import SpecUsage, Used
 from batchspec.state.store import SqliteLedger
 
 CHAT = "/v1/chat/completions"
