@@ -52,7 +52,7 @@ what it reads from the environment in [environment](environment.md), and the doc
 
 _ERRORS_FOREWORD = """\
 An error names itself in brackets, as in `error[access]`, and under `error.code` in [JSON](json.md). Findings about a
-spec, an input or a template have codes of their own: see [diagnostics](diagnostics.md)."""
+spec, an input or a template have codes of their own: see [errors](errors.md)."""
 
 _SPEC_FOREWORD = """\
 A spec is one YAML file, `<name>.batchspec.yaml`, read as [YAML 1.2](yaml.md). A key that is not here is an error, but
