@@ -34,7 +34,9 @@ def shown_commands() -> Iterator[tuple[str, list[str]]]:
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
         page = path.relative_to(ROOT).as_posix()
-        code = [block for language in ("console", "sh") for block in blocks(text, language)]
+        # In a console's block the other lines are what a command prints.
+        code = [line for block in blocks(text, "console") for line in block.splitlines() if line.startswith("$ ")]
+        code += blocks(text, "sh")
         code += re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
         code += re.findall(r"`(batchspec [^`\n]+)`", _BLOCK.sub("", text))
         for line in "\n".join(code).splitlines():
