@@ -1,7 +1,7 @@
 """Writes the reference pages that are made from the program: `python docs/generate.py`.
 
-The command line comes from click, the spec from its JSON Schema, the exit codes from `core.errors`. What is said here
-beside them is what they cannot know.
+The command line comes from click, the spec from its JSON Schema, the exit codes from `core.errors`, the speed in the
+README from benchmarks/RESULTS.md. What is said here beside them is what they cannot know.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from batchspec.core.errors import BatchspecError, ExitCode
 
 DOCS = Path(__file__).resolve().parent
 SCHEMA = DOCS.parent / "schemas" / "batchspec.schema.json"
+README = DOCS.parent / "README.md"
+RESULTS = DOCS.parent / "benchmarks" / "RESULTS.md"
 
 _HEAD = "<!-- Made by `python docs/generate.py`: change the program, not this page. -->\n\n"
+_SPEED, _SPEED_ENDS = "<!-- speed, made by `python docs/generate.py` -->\n", "<!-- end of speed -->"
 _APPLICATORS = ("anyOf", "oneOf", "allOf")
 _OWN_CODE = {"error": "any other error that can be mended; also a file that cannot be written, a full disk"}
 
@@ -71,7 +74,23 @@ def pages() -> dict[Path, str]:
         reference / "cli.md": _HEAD + cli_page(),
         reference / "exit-codes.md": _HEAD + exit_codes_page(),
         reference / "spec.md": _HEAD + SpecPage(schema).text(),
+        README: readme(README.read_text(encoding="utf-8"), RESULTS.read_text(encoding="utf-8")),
     }
+
+
+def readme(text: str, results: str) -> str:
+    """Return the README with the figures of the benchmark's last run between its two marks."""
+    before, _, rest = text.partition(_SPEED)
+    _, _, after = rest.partition(_SPEED_ENDS)
+    made = re.search(r"^(\d{4}-\d\d-\d\d, .+?)\. Made by", results, re.MULTILINE)
+    goals = re.findall(r"^\| tickets, ([\d,]+) rows: (.+?) \| (.+?) \| (.+?) \| .+ \|$", results, re.MULTILINE)
+    assert made, f"{RESULTS} does not say when it was made"
+    assert goals, f"{RESULTS} has no goals for the tickets"
+    table = _table(
+        ("work", "measured", "goal"),
+        ((f"{work}, {rows} rows", measured, goal) for rows, work, goal, measured in goals),
+    )
+    return "\n".join([before + _SPEED, made[1] + ":", "", *table, _SPEED_ENDS]) + after
 
 
 def cli_page() -> str:

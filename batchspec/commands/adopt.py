@@ -193,7 +193,8 @@ def adopt_job(
         # At once, since a later job may hold the same requests again: those that failed in this one.
         collected = collect(claim, job, world=world, provider=provider, notes=notes)
     if taken:
-        notes.add(f"adopted job {job.id} ({taken:,} requests of {request.spec}, {target.model})")
+        noun = "request" if taken == 1 else "requests"
+        notes.add(f"adopted job {job.id} ({taken:,} {noun} of {request.spec}, {target.model})")
     if 0 < taken < count and live:
         notes.add(f"job {job.id}: {count - taken:,} of its requests are in other jobs too, or answered: sent twice")
     return Taken(taken, collected)

@@ -31,7 +31,7 @@ prompt:
   user: "{{ row.text }}"
 body:
   temperature: 0
-  max_tokens: 10
+  max_tokens: 50
 """
 
 _PROMPT = """\

@@ -101,7 +101,8 @@ def _settle_claim(
             world.checkpoint("resolve:before-adopt")
             world.ledger.mark_created(claim.id, job)
             done.adopted[claim.spec, claim.model, claim.variant] += claim.requests
-            done.notes.add(f"adopted job {job.id} ({claim.requests:,} requests of {claim.spec}, {claim.model})")
+            noun = "request" if claim.requests == 1 else "requests"
+            done.notes.add(f"adopted job {job.id} ({claim.requests:,} {noun} of {claim.spec}, {claim.model})")
         case Release(reason):
             _probe_workspace(world, provider)
             world.checkpoint("resolve:before-release")

@@ -67,4 +67,7 @@ def read_key(environ: Mapping[str, str]) -> ApiKey:
 
 
 def _hint() -> str:
-    return f"set {VARIABLE} in the environment (a key is made in the provider's console, under API keys)"
+    return (
+        f"set {VARIABLE} in the environment (a key is made in the provider's console, under API keys);"
+        " `--provider emulator` needs none"
+    )
