@@ -46,4 +46,9 @@ class Findings:
         """Raise InvalidInputError with everything found, when any of it is an error."""
         if self.errors:
             rest = f"; {self._left_out:,} more are not shown" if self._left_out else ""
-            raise InvalidInputError(f"{self.errors:,} errors were found{rest}", self.diagnostics())
+            raise InvalidInputError(f"{found_words(self.errors)}{rest}", self.diagnostics())
+
+
+def found_words(errors: int) -> str:
+    """Say how many errors were found."""
+    return "1 error was found" if errors == 1 else f"{errors:,} errors were found"

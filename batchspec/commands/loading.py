@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from batchspec.commands.findings import found_words
 from batchspec.commands.linking import linked
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.selecting import refuse_unknown_environment
@@ -181,7 +182,7 @@ def _raise_if_unfit(document: SourceDocument, checker: SchemaChecker) -> None:
 def _raise_if_errors(findings: Sequence[Diagnostic]) -> None:
     if has_errors(findings):
         count = sum(found.severity is Severity.ERROR for found in findings)
-        raise InvalidInputError(f"{count:,} errors were found", findings)
+        raise InvalidInputError(found_words(count), findings)
 
 
 def _repeated_outputs(specs: Sequence[Spec]) -> list[Diagnostic]:

@@ -56,6 +56,7 @@ class Output:
     spec: str
     path: str
     manifest: str | None = None
+    columns: Sequence[str] = ()
     rows_digest: str = ""
     counts: Counter[str] = field(default_factory=Counter)
     kept: int = 0
@@ -82,6 +83,7 @@ def write_results(
     findings, warnings = Findings(), Findings()
     identities = {target: RequestIdentity.of(spec.endpoint, target) for target in spec.targets}
     records = _Records(loaded, warnings, tally)
+    output.columns = records.names
     judged = Judged(loaded, world.ledger, remember=world.locked)
     rows_digest = RowsDigest()
     with closing(world.open_writer(form or spec.output_format, stream, records.names)) as writer:
