@@ -8,7 +8,7 @@ import pytest
 from typing_pages import ROOT, Terminal, environment, fits, read_page, type_page
 
 TUTORIALS = sorted((ROOT / "docs/tutorial").glob("*.md"))
-PAGES = [*TUTORIALS]
+PAGES = [*TUTORIALS, *sorted((ROOT / "docs/how-to").glob("*.md"))]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT / "docs").as_posix())
@@ -24,6 +24,20 @@ def test_there_is_a_tutorial_and_all_of_it_but_the_installation_is_typed() -> No
     page = read_page(TUTORIALS[0].read_text(encoding="utf-8"))
     assert len(page.steps) > 10
     assert len(page.left_out) <= 3
+
+
+def test_every_page_is_in_the_index_and_what_is_not_typed_has_its_reason() -> None:
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    assert len(PAGES) > 20
+    assert [path.name for path in PAGES if f"({path.parent.name}/{path.name})" not in index] == []
+    reasons = {why for path in PAGES for why in read_page(path.read_text(encoding="utf-8")).left_out}
+    assert reasons == {
+        "it installs from a package index",
+        "it needs a container engine",
+        "it needs a key",
+        "it needs a model on this machine",
+        "it needs a secret manager",
+    }
 
 
 def test_a_page_that_shows_something_else_would_be_noticed(tmp_path: Path) -> None:

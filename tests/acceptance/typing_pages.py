@@ -1,9 +1,9 @@
 """Types what a page of documentation shows into a shell on a terminal of its own, and compares what comes back.
 
 A block of `console` holds commands after `$ ` and, below each, what the terminal shows; `...` stands for any text. A
-command without anything below it may say what it likes. A command must end well unless its error or death is shown.
-Hidden in a page's comments: `<!-- type` commands that make the page's ground ready, and `<!-- not typed: why -->`
-before a block that needs what a test cannot have.
+command without anything below it may say what it likes, and what it asks is answered by yes. A command must end well
+unless its error or death is shown. Hidden in a page's comments: `<!-- type` commands that make the page's ground ready,
+and `<!-- not typed: why -->` before a block that needs what a test cannot have.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pty
 import re
 import select
 import shlex
+import shutil
 import signal
 import sys
 import termios
@@ -136,7 +137,7 @@ class Terminal:
         return seen.removeprefix(typed), code
 
     def _read(self, answers: list[str]) -> tuple[str, int]:
-        """Return what comes until the shell asks again; questions on the way get the answers in their order."""
+        """Return what comes until the shell asks again; questions on the way get the answers, then yes."""
         seen, ends, left = b"", time.monotonic() + LONGEST, list(answers)
         answered = 0
         while True:
@@ -148,8 +149,7 @@ class Terminal:
             if prompt and prompt.end() == len(text):
                 return _ESCAPES.sub("", text[: prompt.start()]), int(prompt[1])
             if text.endswith(_QUESTION) and len(text) > answered:
-                assert left, f"a question that the page does not answer: {text!r}"
-                os.write(self._descriptor, left.pop(0).encode() + b"\n")
+                os.write(self._descriptor, (left.pop(0) if left else "y").encode() + b"\n")
                 answered = len(text)
 
     def __enter__(self) -> Terminal:
@@ -158,10 +158,11 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # A shell that is hung up on tells its background jobs; one that is killed leaves them behind.
         with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
+            os.kill(self._pid, signal.SIGHUP)
         os.close(self._descriptor)
+        os.waitpid(self._pid, 0)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -171,6 +172,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     program = programs / "batchspec"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m batchspec "$@"\n', encoding="utf-8")
     program.chmod(0o755)
+    shutil.copy(Path(__file__).with_name("served_emulator.sh"), programs)
     return {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
@@ -181,6 +183,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
         "PS2": "",
         "BASH_SILENCE_DEPRECATION_WARNING": "1",
         "BATCHSPEC_PROVIDER": "emulator",
+        "EXAMPLES": str(ROOT / "examples"),
     } | more
 
 
