@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from batchspec.core.json_text import encode_string
 from batchspec.core.model import BodyDigest, RequestDigest, Target
@@ -170,9 +170,18 @@ class RequestIdentity:
 def shard_digest(endpoint: str, model: str, requests: Iterable[RequestDigest]) -> str:
     """Return a shard's identity in hexadecimal: over endpoint, model and its requests' digests in sorted order."""
     state = hashlib.sha256(TAG + b"/shard\0" + canonical([endpoint, model]) + b"\0")
-    for digest in sorted(requests):
-        state.update(digest)
+    # Sorted by the first byte, then among those that share it: a million digests are never a million objects.
+    shelves = [bytearray() for _ in range(256)]
+    for digest in requests:
+        shelves[digest[0]] += digest
+    for shelf in shelves:
+        state.update(b"".join(sorted(_cut(shelf))))
     return state.hexdigest()[:32]
+
+
+def _cut(digests: bytearray) -> Iterator[bytes]:
+    size = REQUEST_DIGEST_BYTES
+    return (bytes(digests[start : start + size]) for start in range(0, len(digests), size))
 
 
 def default_custom_id(body: BodyDigest) -> str:

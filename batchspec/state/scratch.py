@@ -44,7 +44,8 @@ class SqliteScratch:
         self._connection = sqlite3.connect("", isolation_level=None)
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA synchronous = OFF")
-        self._connection.execute("PRAGMA cache_size = -32768")
+        # Kilobytes. What is written down is written once, and read once in its order.
+        self._connection.execute("PRAGMA cache_size = -8192")
         self._connection.executescript(
             "CREATE TABLE written (kind TEXT, spec TEXT, keys BLOB, bodies BLOB, places BLOB);"
             "CREATE INDEX of_kept ON written (kind, spec);"
