@@ -1,7 +1,8 @@
 """Writes the reference pages that are made from the program: `python docs/generate.py`.
 
-The command line comes from click, the spec from its JSON Schema, the exit codes from `core.errors`, the speed in the
-README from benchmarks/RESULTS.md. What is said here beside them is what they cannot know.
+The command line comes from click, the spec from its JSON Schema, the exit codes from `core.errors`, what explains a
+code from `schemas/codes`, the speed in the README from benchmarks/RESULTS.md. What is said here beside them is what
+they cannot know.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import click
 import yaml
 
 from batchspec.cli.app import main as program
+from batchspec.core.code_pages import CodePage
 from batchspec.core.errors import BatchspecError, ExitCode
+from batchspec.project.code_pages import load_pages
 
 DOCS = Path(__file__).resolve().parent
 SCHEMA = DOCS.parent / "schemas" / "batchspec.schema.json"
@@ -55,7 +58,21 @@ what it reads from the environment in [environment](environment.md), and the doc
 
 _ERRORS_FOREWORD = """\
 An error names itself in brackets, as in `error[access]`, and under `error.code` in [JSON](json.md). Findings about a
-spec, an input or a template have codes of their own: see [errors](errors.md)."""
+spec, an input or a template have codes of their own. [Errors and findings](errors.md) explains every code."""
+
+_CODES_FOREWORD = """\
+An error, or a finding about a spec, an input or a template, says where it is, why it is one, and how to mend it:
+
+```text
+ticket-triage.batchspec.yaml:3:1: error[unknown-key]: unknown key `modle`
+  3 | modle: mistral-small-latest
+    | ^^^^^
+  help: did you mean `model`?
+```
+
+All findings of all files are told at once, sorted by place. One that arises from many rows is told once, with their
+number. At most 50 are shown; `validate --json` has all that were kept. The code in brackets is stable, and
+`batchspec explain CODE` prints its part of this page. How a run ends is in [exit codes](exit-codes.md)."""
 
 _SPEC_FOREWORD = """\
 A spec is one YAML file, `<name>.batchspec.yaml`, read as [YAML 1.2](yaml.md). A key that is not here is an error, but
@@ -72,6 +89,7 @@ def pages() -> dict[Path, str]:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     return {
         reference / "cli.md": _HEAD + cli_page(),
+        reference / "errors.md": _HEAD.replace("program", "pages in `schemas/codes`") + codes_page(),
         reference / "exit-codes.md": _HEAD + exit_codes_page(),
         reference / "spec.md": _HEAD + SpecPage(schema).text(),
         README: readme(README.read_text(encoding="utf-8"), RESULTS.read_text(encoding="utf-8")),
@@ -226,6 +244,25 @@ def _errors() -> Iterator[tuple[str, str, str]]:
         code = {"interrupted": "129, 130 or 143"}.get(kind.code, f"{kind.exit_code:d}")
         meaning = _OWN_CODE.get(kind.code) or (kind.__doc__ or "").split("\n\n")[0]
         yield f"`{kind.code}`", code, " ".join(meaning.split()).replace("`", "").rstrip(".")
+
+
+def codes_page() -> str:
+    """Return the page that explains every code: a table for each group, then each code's own part."""
+    known = load_pages().values()
+    groups = list(dict.fromkeys(page.group for page in known))
+    lines = ["# Errors and findings", "", _CODES_FOREWORD]
+    for group in groups:
+        rows = (_code_row(page) for page in known if page.group == group)
+        lines += ["", f"## {group}", "", *_table(("code", "meaning"), rows)]
+    lines += ["", "## Every code"]
+    for page in known:
+        lines += ["", f"### {page.code}", "", page.meaning, "", page.example, ""]
+        lines += [f"**Why:** {page.why}", "", f"**Way out:** {page.way_out}"]
+    return "\n".join(lines) + "\n"
+
+
+def _code_row(page: CodePage) -> tuple[str, str]:
+    return f"[`{page.code}`](#{page.code})", page.meaning.replace("|", "\\|")
 
 
 class SpecPage:

@@ -1,43 +1,60 @@
-"""The command that explains a code of an error or a finding."""
+"""The command that explains a code: explain."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchspec.cli.options import shared
+from batchspec.cli.options import JSON, shared
 from batchspec.cli.running import Run
 from batchspec.core.errors import ExitCode, InvalidInputError
+
+if TYPE_CHECKING:
+    from batchspec.core.code_pages import CodePage
 
 
 @click.command()
 @click.argument("codes", nargs=-1, metavar="[CODE]...")
+@JSON
 @shared
 @click.pass_obj
-def explain(run: Run, /, codes: tuple[str, ...], **own: Any) -> int:
-    """Tell what a code such as unknown-key means.
+def explain(run: Run, /, codes: tuple[str, ...], as_json: bool, **own: Any) -> int:
+    """Explain a code of a finding or an error.
 
-    With an example that provokes it, and the way out. Without a CODE, lists all of them.
+    What it means, an example that provokes it, why it is so, and the way out. Without CODE, all codes are listed. To
+    see what a row's requests are made of, there is `plan --explain CUSTOM_ID`.
 
     \b
     batchspec explain unknown-key
+    batchspec explain
     """
-    from batchspec.core.diagnostics import did_you_mean
-    from batchspec.core.error_pages import error_pages
-    from batchspec.project.error_pages import errors_page
-    from batchspec.report.error_pages import error_list_text, error_page_text
+    from batchspec.project.code_pages import load_pages
+    from batchspec.report.code_pages import list_text, page_text, pages_document
 
-    run.options(own)
+    run.options(own, as_json=as_json)
     console = run.console
-    pages = error_pages(errors_page())
-    wanted = [code.strip("`[]").removeprefix("error[").removeprefix("warning[") for code in codes]
-    for code in wanted:
-        if code not in pages:
-            hint = did_you_mean(code, pages) if len(code) > 1 else None
-            raise InvalidInputError(f"there is no code `{code}`", hint=hint or "`batchspec explain` lists them")
-    if not wanted:
-        console.out(error_list_text(pages.values()))
+    pages = load_pages()
+    shown = [_page(code, pages) for code in codes] or list(pages.values())
+    style = console.out_style()
+    text = "\n\n\n".join(page_text(page, style) for page in shown) if codes else list_text(shown, style)
+    if as_json:
+        console.document(pages_document(shown))
     else:
-        console.out("\n\n".join(error_page_text(pages[code], console.out_style()) for code in wanted))
+        console.out(text)
     return ExitCode.DONE
+
+
+def _page(given: str, pages: dict[str, CodePage]) -> CodePage:
+    from batchspec.core.code_pages import code_in, meant
+
+    code = code_in(given)
+    if code in pages:
+        return pages[code]
+    closest = meant(code, pages)
+    listed = "`batchspec explain` lists all codes; a row is explained by `batchspec plan --explain CUSTOM_ID`"
+    raise InvalidInputError(
+        f"there is no code `{given}`",
+        why="a code stands in brackets behind `error` or `warning`",
+        hint=f"did you mean `{closest}`?" if closest else listed,
+    )

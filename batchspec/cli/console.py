@@ -22,6 +22,8 @@ _MOST_SHOWN = 50
 _SECRETS = ("MISTRAL_API_KEY", "BATCHSPEC_UPSTREAM_KEY", "BATCHSPEC_EMULATOR_KEY")
 # A shorter one may be part of any word, and no real key is this short.
 _SHORTEST_SECRET = 8
+CODE = "bug"
+"""What a fault of batchspec itself is called."""
 
 
 @dataclass(slots=True, eq=False)
@@ -143,7 +145,7 @@ class Console:
             where = f"the details are in {path}"
         except OSError:
             where = "the details could not be written down"
-        sys.stderr.write(f"error[bug]: batchspec failed in a way that it should not: {type(error).__name__}\n")
+        sys.stderr.write(f"error[{CODE}]: batchspec failed in a way that it should not: {type(error).__name__}\n")
         sys.stderr.write(f"  why:  {where}\n  help: please report it; running again is safe\n")
         if self.debug:
             sys.stderr.write(text)

@@ -34,7 +34,7 @@ VERBS = {
     "gc": Verb("collecting", "gc", "Remove what no spec wants any more."),
     "state": Verb("state", "state", "Look at the state, mend it, copy it."),
     "doctor": Verb("examining", "doctor", "Look at key, provider, state, disk and lock."),
-    "explain": Verb("codes", "explain", "Tell what a code such as unknown-key means."),
+    "explain": Verb("codes", "explain", "Explain a code of a finding or an error."),
     "schema": Verb("offline", "schema", "Print the JSON Schema of specs."),
     "emulator": Verb("offline", "emulator", "Serve the batch API on this machine."),
 }

@@ -13,7 +13,6 @@ from pathlib import Path
 import batchspec
 from batchspec.core.errors import BatchspecError
 from batchspec.core.json_text import JsonError, parse
-from batchspec.core.schema import bundled
 
 _URN = "urn:batchspec:schema:"
 
@@ -31,6 +30,9 @@ def packaged_text(name: str) -> str:
 
 def packaged_schema(name: str) -> dict[str, object]:
     """Return a schema, such as "batchspec.schema.json". Raises BatchspecError where it is missing or damaged."""
+    # The pages of codes are read from here too, without any use of schemas.
+    from batchspec.core.schema import bundled  # noqa: PLC0415
+
     try:
         return bundled(_read(name), lambda urn: _read(f"{urn.removeprefix(_URN).rpartition(':')[2]}.schema.json"))
     except ValueError as error:

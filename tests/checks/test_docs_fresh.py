@@ -15,11 +15,12 @@ import pytest
 from diagnostic_codes import codes_in
 
 from batchspec.core.canonical import RequestIdentity, body_digest, canonical
-from batchspec.core.error_pages import error_pages
+from batchspec.core.code_pages import CodePage
 from batchspec.core.model import ENDPOINTS
 from batchspec.emulator.answers import ANSWERERS
 from batchspec.emulator.faults import CALLS, Faults
 from batchspec.inputs.opening import FORMATS
+from batchspec.project.code_pages import load_pages
 from batchspec.project.settings import DEFAULT_KEYS
 
 ROOT = Path(__file__).parents[2]
@@ -55,13 +56,19 @@ def test_a_generated_page_is_fresh(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == GENERATED[path], "run `python docs/generate.py`"
 
 
-def test_every_diagnostic_code_is_explained_and_every_explained_one_is_used() -> None:
+def test_every_code_has_a_page_and_every_page_is_of_a_code() -> None:
     used = codes_in(ROOT / "batchspec")
-    listed = [*error_pages(page("reference/errors.md"))]
+    pages = load_pages()
     assert len(used) > 50
-    assert {code: module for code, module in used.items() if code not in listed} == {}
-    assert [code for code in listed if code not in used] == []
-    assert len(set(listed)) == len(listed)
+    assert {code: module for code, module in used.items() if code not in pages} == {}
+    assert [code for code in pages if code not in used] == []
+
+
+@pytest.mark.parametrize("page", load_pages().values(), ids=lambda page: page.code)
+def test_a_page_of_a_code_is_whole(page: CodePage) -> None:
+    assert re.search(r"^\$ (?:[A-Z_]+=\S+ )*batchspec ", page.example, re.MULTILINE)
+    assert min(len(page.meaning), len(page.why), len(page.way_out)) > 10
+    assert all(text.endswith((".", "`")) for text in (page.meaning, page.why, page.way_out))
 
 
 def test_every_code_that_a_golden_file_shows_is_one_that_was_found_in_the_source() -> None:

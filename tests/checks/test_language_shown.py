@@ -57,6 +57,7 @@ COMMANDS: Mapping[str, str] = {
     "state forget": "",
     "state rebuild": "",
     "emulator": "--port --data --upstream",
+    "explain": "--json",
     "schema": "",
     "doctor": "",
 }

@@ -64,9 +64,8 @@ def test_the_wheel_holds_the_package_its_schemas_its_marker_and_its_licence_and_
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "batchspec").rglob("*.py")}
-    schemas = {f"batchspec/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.*")}
-    others = {"batchspec/py.typed", "batchspec/reference/errors.md"}
-    assert modules | schemas | others == {name for name in names if name.startswith("batchspec/")}
+    schemas = {f"batchspec/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "schemas").rglob("*.*")}
+    assert modules | schemas | {"batchspec/py.typed"} == {name for name in names if name.startswith("batchspec/")}
     rest = {name.partition("/")[2] for name in names if not name.startswith("batchspec/")}
     assert {"METADATA", "RECORD", "entry_points.txt", "licenses/LICENSE"} <= rest
     assert not any(name.startswith(("tests/", "docs/", "examples/")) for name in names)

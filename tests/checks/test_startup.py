@@ -68,6 +68,10 @@ COMMANDS: dict[tuple[str, ...], frozenset[str]] = {
 }
 
 
+def test_explaining_a_code_imports_nothing_heavy() -> None:
+    assert imported_by("explain", "unknown-key") & (HEAVY | {"batchspec.core.schema", "batchspec.state"}) == set()
+
+
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_a_command_imports_nothing_that_it_does_not_use(arguments: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "demo.batchspec.yaml").write_text(SPEC, encoding="utf-8")
