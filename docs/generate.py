@@ -1,4 +1,4 @@
-"""Writes the reference pages that are made from the program: `python docs/generate.py`.
+"""Writes the reference pages that are made from the program, and editors' schema: `python docs/generate.py`.
 
 The command line comes from click, the spec from its JSON Schema, the exit codes from `core.errors`, what explains a
 code from `schemas/codes`, the speed in the README from benchmarks/RESULTS.md. What is said here beside them is what
@@ -19,11 +19,15 @@ import yaml
 
 from batchspec.cli.app import main as program
 from batchspec.core.code_pages import CodePage
+from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import BatchspecError, ExitCode
+from batchspec.core.model import ENDPOINTS
+from batchspec.core.schema.for_editors import schema_for_editors
 from batchspec.project.code_pages import load_pages
 
 DOCS = Path(__file__).resolve().parent
-SCHEMA = DOCS.parent / "schemas" / "batchspec.schema.json"
+SCHEMAS = DOCS.parent / "schemas"
+SCHEMA = SCHEMAS / "batchspec.schema.json"
 README = DOCS.parent / "README.md"
 RESULTS = DOCS.parent / "benchmarks" / "RESULTS.md"
 
@@ -79,8 +83,8 @@ A spec is one YAML file, `<name>.batchspec.yaml`, read as [YAML 1.2](yaml.md). A
 for those that begin with `x-`, which are ignored: a place for YAML anchors and notes. [Templates](templates.md) stand
 in `prompt`, `body`, `custom_id` and `output.columns`; `{file: path}` stands for the content of a file there.
 
-`batchspec schema` prints the JSON Schema that this page is made from. An editor with a YAML language server completes
-and checks a spec whose first line names it:"""
+`batchspec schema` prints the JSON Schema that this page is made from. [An editor](../how-to/editors.md) with a YAML
+language server completes and checks a spec whose first line names a schema; `batchspec init` writes one:"""
 
 
 def pages() -> dict[Path, str]:
@@ -92,8 +96,21 @@ def pages() -> dict[Path, str]:
         reference / "errors.md": _HEAD.replace("program", "pages in `schemas/codes`") + codes_page(),
         reference / "exit-codes.md": _HEAD + exit_codes_page(),
         reference / "spec.md": _HEAD + SpecPage(schema).text(),
+        SCHEMAS / "editor.schema.json": editor_schema(schema),
         README: readme(README.read_text(encoding="utf-8"), RESULTS.read_text(encoding="utf-8")),
     }
+
+
+def editor_schema(schema: Mapping[str, Any]) -> str:
+    """Return the schema that editors use, with the body of each endpoint."""
+
+    def read(name: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
+        return found
+
+    bodies = {path: read(endpoint_at(path).schema) for path in ENDPOINTS}
+    made = schema_for_editors(schema, bodies, lambda urn: read(f"{urn.rpartition(':')[2]}.schema.json"))
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
 
 def readme(text: str, results: str) -> str:

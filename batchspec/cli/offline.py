@@ -196,10 +196,12 @@ def init(run: Run, /, directory: Path, **own: Any) -> int:
 def schema(name: str) -> int:
     """Print the JSON Schema of specs.
 
-    Or another of batchspec's schemas, by its name.
+    Or another of batchspec's schemas, by its name; `editor.schema.json` is the one for editors, with every endpoint's
+    body.
 
     \b
     batchspec schema > batchspec.schema.json
+    batchspec schema editor.schema.json > .batchspec/batchspec.schema.json
     """
     from batchspec.project.packaged import schema_text
 

@@ -10,7 +10,7 @@ from batchspec.commands.init import Initialised, init
 from batchspec.project.atomic import write_bytes_atomically, write_new
 from batchspec.project.packaged import schema_text
 
-_SCHEMA = "batchspec.schema.json"
+_SCHEMA = "editor.schema.json"
 
 
 def begin(directory: Path) -> Initialised:

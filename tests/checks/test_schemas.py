@@ -59,7 +59,7 @@ def test_every_example_spec_fits_the_schema_and_tells_editors_where_it_is(path: 
     assert errors == []
     mode_line = text.splitlines()[0]
     assert mode_line.startswith("# yaml-language-server: $schema=")
-    assert (path.parent / mode_line.partition("=")[2]).resolve() == ROOT / "schemas/batchspec.schema.json"
+    assert (path.parent / mode_line.partition("=")[2]).resolve() == ROOT / "schemas/editor.schema.json"
 
 
 def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
