@@ -18,9 +18,9 @@ Schema = Mapping[str, Any]
 
 _DEFINITIONS = "#/$defs/"
 _TEMPLATED = "templated"
-_WHAT_STANDS_FOR_ANY_VALUE = {
-    "anyOf": [{"type": "string", "pattern": r"\{[{%]"}, {"$ref": _DEFINITIONS + "fileReference"}],
-}
+_A_FILE = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string"}}, "maxProperties": 1}
+# Without descriptions, which a language server would show for the key in place of its own.
+_WHAT_STANDS_FOR_ANY_VALUE = {"anyOf": [{"type": "string", "pattern": r"\{[{%]"}, _A_FILE]}
 _DEFAULT_ENDPOINT = "/v1/chat/completions"
 _IN_VALUES = ("items", "additionalProperties")
 _MAPS_OF_SCHEMAS = ("properties", "patternProperties", "$defs")
