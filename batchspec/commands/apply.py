@@ -19,7 +19,7 @@ from batchspec.commands.status import Status, spent_on
 from batchspec.commands.submit import RequestsRefusedError, Submitted, submit
 from batchspec.commands.wait import Waited, wait_for
 from batchspec.commands.world import World
-from batchspec.core.errors import UnresolvedError
+from batchspec.core.errors import LimitError, NotApprovedError, StaleError, UnresolvedError
 from batchspec.core.ledger import Claim, RequestStatus
 from batchspec.core.planning import Action, Plan, once_sent
 from batchspec.core.ports import Provider, Scratch
@@ -70,7 +70,11 @@ def apply(
     """
     check_formats(specs, world)
     run = _Run(specs, options, world, provider, saved)
-    first = run.round(approve, allowed=None)
+    try:
+        first = run.round(approve, allowed=None)
+    except (LimitError, NotApprovedError, StaleError):
+        run.write_collected()
+        raise
     resends = given_up = 0
     while not run.inputs_changed and given_up < _MOST_GIVEN_UP:
         given_up += run.given_up > 0
@@ -207,6 +211,11 @@ class _Run:
             done=self._done,
             early=self._followed if self._stands.waiting else frozenset(),
         )
+
+    def write_collected(self) -> None:
+        """Write the results that came in before it turned out that nothing is to be sent."""
+        if self._done.collected:
+            export(self._specs, self._world)
 
     def applied(self, plan: Plan) -> Applied:
         """Write what there is to write, and return the whole."""

@@ -209,3 +209,22 @@ def test_two_outputs_that_would_share_a_manifest_are_refused(project: Project) -
     ran = project.run("validate")
     assert ran.code == 3
     assert "error[repeated-output]" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("more", "code"), [(("--yes", "--max-requests", "0"), 9), ((), 8)], ids=["over a limit", "not approved"]
+)
+def test_what_was_collected_is_written_also_where_nothing_more_is_sent(
+    project: Project, more: tuple[str, ...], code: int
+) -> None:
+    project.environ["BATCHSPEC_PROVIDER"] = "emulator"
+    assert project.run("apply", "--yes").code == 0
+    with (project.root / "rows.csv").open("a", encoding="utf-8") as stream:
+        stream.write("r9,word 9\n")
+    ended = ""
+    # The emulator runs jobs while it is asked.
+    while "SUCCESS" not in ended:
+        ended = project.run("jobs").out
+    assert not (project.root / "results/demo.csv").exists()
+    assert project.run("apply", *more).code == code
+    assert [row["status"] for row in table(project)] == ["succeeded"] * 3 + ["pending"]

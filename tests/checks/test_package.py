@@ -23,6 +23,7 @@ _LEFT_OUT = (
     "__pycache__",
     ".git",
     ".venv",
+    ".node",
     ".*_cache",
     ".hypothesis",
     ".batchspec",
