@@ -98,6 +98,7 @@ def test_keys_and_values_are_offered_further_down(server: LanguageServer, paths:
     assert {"system", "user", "assistant", "file"} <= set(offered(server, paths, HEAD + "prompt:\n  |"))
     assert {"path", "files", "sql", "spec", "where"} <= set(offered(server, paths, HEAD + "inputs:\n  |"))
     assert "endpoint" in offered(server, paths, HEAD + "environments:\n  dev:\n    |")
+    assert "pages" in offered(server, paths, HEAD + "endpoint: /v1/ocr\nenvironments:\n  dev:\n    body:\n      |")
     found = offered(server, paths, HEAD + "custom_id: |")
     assert list(found) == ['"{{ row.ticket_id }}"']
 
@@ -154,6 +155,7 @@ def test_a_key_is_explained_under_the_cursor(
         ("endpoint: /v1/ocr\nbody: {temperature: 0}\n", (4, 8)),
         ("body:\n  response_format:\n    type: jsn\n", (5, 11)),
         ("environments: {dev: {modle: m}}\n", (3, 22)),
+        ("environments: {dev: {body: {top_q: 1}}}\n", (3, 29)),
     ],
 )
 def test_one_thing_wrong_is_one_error_at_its_place(
@@ -178,6 +180,7 @@ def test_what_is_wrong_is_said_in_the_programs_words(server: LanguageServer, pat
         'body:\n  messages:\n    - {role: "{{ row.role }}", content: "{{ row.text }}"}\n',
         "extends: base.yaml\nbody: {document: {document_url: a}}\n",
         "endpoint: /v1/ocr\nbody: {pages: [0, 1]}\n",
+        "environments: {dev: {endpoint: /v1/ocr, body: {pages: [0]}}}\n",
         "prompt: {file: p.md.j2}\ncustom_id: {file: id.j2}\nx-note: {temperature: hot}\n",
         "inputs: [{a: 1}]\noutput: {path: r.csv, columns: {a: '{{ json.a }}'}}\n",
         "matrix: {prompt: [a, {file: b}], exclude: [{prompt: a}]}\n",

@@ -132,3 +132,20 @@ def test_the_images_build_step_installs_the_program_from_what_was_copied(tmp_pat
         pytest.skip("the image's dependencies cannot be fetched here")
     assert told.returncode == 0, told.stdout + told.stderr
     assert call(target / "bin/batchspec", "--version", cwd=tmp_path).stdout.startswith("batchspec, version ")
+
+
+@pytest.mark.slow
+def test_gitlabs_preparation_installs_what_the_variable_names(tmp_path: Path) -> None:
+    script = "\n".join([*GITLAB[".batchspec"]["before_script"], "batchspec --version"])
+    environ = {
+        "BATCHSPEC_PACKAGE": str(ROOT),
+        "CI_BUILDS_DIR": str(tmp_path),
+        "CI_JOB_ID": "7",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    told = call("bash", "-e", "-o", "pipefail", "-c", script, cwd=tmp_path, environ=environ)
+    if told.returncode and re.search("No matching distribution|Failed to establish", told.stdout + told.stderr):
+        pytest.skip("the job's dependencies cannot be fetched here")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert told.stdout.startswith("batchspec, version ")
+    assert (tmp_path / "batchspec-7/bin/batchspec").exists()

@@ -100,7 +100,7 @@ def schema_for_editors(spec: Schema, bodies: Mapping[str, Schema], read: ReadSch
     del told["properties"]["body"]["defaultSnippets"]
     told["$defs"] |= {name: _told(each, known) for name, each in definitions.items()}
     told["allOf"] = [
-        {"if": _is_for(endpoint), "then": {"properties": {"body": {"$ref": _DEFINITIONS + _body_name(endpoint)}}}}
+        {"if": _is_for(endpoint), "then": _with_body({"$ref": _DEFINITIONS + _body_name(endpoint)})}
         for endpoint in bodies
     ]
     told["defaultSnippets"] = list(SNIPPETS)
@@ -117,6 +117,12 @@ def _is_for(endpoint: str) -> dict[str, Any]:
     if endpoint != _DEFAULT_ENDPOINT:
         return said
     return {"anyOf": [said, {"not": {"anyOf": [{"required": ["endpoint"]}, {"required": ["extends"]}]}}]}
+
+
+def _with_body(body: Schema) -> dict[str, Any]:
+    """Return what holds a spec's body to a schema, and the bodies of environments that name no other endpoint."""
+    environment = {"if": {"not": {"required": ["endpoint"]}}, "then": {"properties": {"body": body}}}
+    return {"properties": {"body": body, "environments": {"additionalProperties": environment}}}
 
 
 def _inside(schema: Schema, definitions: Schema) -> dict[str, Any]:
