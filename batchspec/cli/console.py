@@ -40,11 +40,11 @@ class Console:
 
     def out_style(self) -> Style:
         """Return the style of stdout."""
-        return Style(colour=self._colour(sys.stdout))
+        return Style(colour=self._colour(sys.stdout), width=_width(sys.stdout))
 
     def err_style(self) -> Style:
         """Return the style of stderr."""
-        return Style(colour=self._colour(sys.stderr))
+        return Style(colour=self._colour(sys.stderr), width=_width(sys.stderr))
 
     def _colour(self, stream: TextIO) -> bool:
         if self.environ.get("NO_COLOR"):
@@ -125,7 +125,7 @@ class Console:
             lines.append(f"  help: {safe(error.hint)}")
         if isinstance(error, ProviderError) and error.request_id:
             lines.append(f"  request id: {safe(error.request_id)}")
-        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.write(style.fold("\n".join(lines)) + "\n")
         sys.stderr.flush()
 
     def bug(self, error: BaseException) -> None:
@@ -149,6 +149,14 @@ class Console:
         sys.stderr.write(f"  why:  {where}\n  help: please report it; running again is safe\n")
         if self.debug:
             sys.stderr.write(text)
+
+
+def _width(stream: TextIO) -> int | None:
+    """Return how many columns a terminal has; None where the stream is none, or its terminal does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def _without_secrets(text: str, environ: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ def examined_text(findings: Sequence[Finding], style: Style) -> str:
         lines.append(f"{head}  {safe(finding.summary)}")
         if finding.hint:
             lines.append(f"{'':<{width + 12}}{style(safe(finding.hint), 'dim')}")
-    return "\n".join(lines)
+    return style.fold("\n".join(lines))
 
 
 def examined_document(findings: Sequence[Finding]) -> Document:

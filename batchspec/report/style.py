@@ -1,18 +1,23 @@
-"""Colour, which is never the only sign of anything, and numbers as people read them."""
+"""Colour, which is never the only sign of anything, the width that there is, and numbers as people read them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+from batchspec.report.wrapping import fold
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _STEP = 1000
+_NUMBER = re.compile(r"[~$]*[\d.,]+|-")
 
 
 class Style:
-    """Wraps text in ANSI codes, or leaves it alone."""
+    """Wraps text in ANSI codes, or leaves it alone; `width` is a terminal's, and None that of a file: as need be."""
 
-    def __init__(self, *, colour: bool) -> None:
+    def __init__(self, *, colour: bool, width: int | None = None) -> None:
         self.colour = colour
+        self.width = width
 
     def __call__(self, text: str, *names: str) -> str:
         """Return the text in these styles."""
@@ -20,6 +25,10 @@ class Style:
             return text
         codes = ";".join(_CODES[name] for name in names)
         return f"\x1b[{codes}m{text}\x1b[0m"
+
+    def fold(self, text: str) -> str:
+        """Return text with its lines folded to the width."""
+        return fold(text, self.width)
 
 
 def size(count: int) -> str:
@@ -38,7 +47,28 @@ def plural(count: int, noun: str) -> str:
 
 
 def table(rows: Sequence[tuple[str, ...]], style: Style) -> str:
-    """Return rows in aligned columns, the first of them the heading."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    """Return rows in aligned columns, the first of them the heading; numbers stand to the right.
+
+    Where a terminal is too narrow, the first cell of a row has a line of its own and the others stand below it.
+    """
+    shown = _aligned(rows)
+    if style.width is None or max(map(len, shown)) <= style.width:
+        return "\n".join([style(shown[0], "dim"), *shown[1:]])
+    below = _aligned([row[1:] for row in rows])
+    if max(map(len, below)) + 2 > style.width:
+        below = [fold("  ".join(row[1:]), style.width - 2).replace("\n", "\n  ") for row in rows]
+    lines = [f"{row[0]}\n  {rest}" for row, rest in zip(rows, below, strict=True)]
     return "\n".join([style(lines[0], "dim"), *lines[1:]])
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    right = [all(map(_NUMBER.fullmatch, column[1:])) and set(column[1:]) != {"-"} for column in columns]
+    return [
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in rows
+    ]

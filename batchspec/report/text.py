@@ -41,7 +41,7 @@ def plan_text(plan: Plan, style: Style, relative: Relative) -> str:
     """Return a plan: every spec and model with its counts and reasons, then what it comes to."""
     parts = [_spec_text(spec, style, relative) for spec in plan.specs]
     parts.append(_plan_summary(plan, style))
-    return "\n\n".join(parts)
+    return style.fold("\n\n".join(parts))
 
 
 def _spec_text(spec: SpecPlan, style: Style, relative: Relative) -> str:
@@ -112,7 +112,7 @@ def status_text(status: Status, style: Style, relative: Relative) -> str:
     if notes:
         parts.append(notes)
     parts.append(status_summary(status, style))
-    return "\n\n".join(parts)
+    return style.fold("\n\n".join(parts))
 
 
 def _jobs_text(jobs: Sequence[RecordedJob], style: Style) -> str:
@@ -164,7 +164,13 @@ def retried_text(retried: Retried, style: Style) -> str:
         for name, count in retried.marked.items()
         if count
     ]
-    return "\n".join([*lines, *left, f"{plural(total, 'request')} marked; `batchspec apply` sends them again"])
+    return "\n".join(
+        [
+            *lines,
+            *left,
+            f"{plural(total, 'request')} marked; `batchspec apply` sends {'it' if total == 1 else 'them'} again",
+        ]
+    )
 
 
 def status_summary(status: Status, style: Style) -> str:
@@ -203,7 +209,7 @@ def applied_text(applied: Applied, style: Style, relative: Relative) -> str:
         else "nothing was sent"
     )
     parts.append(f"{style('Applied', 'bold')}: {sent}. {status_summary(applied.status, style)}")
-    return "\n".join(parts)
+    return style.fold("\n".join(parts))
 
 
 def outputs_text(outputs: Iterable[Output], style: Style, relative: Relative) -> str:
