@@ -27,6 +27,7 @@ VERBS = {
     "wait": Verb("converging", "wait", "Wait until nothing is in flight."),
     "results": Verb("offline", "results", "Write the output files again."),
     "show": Verb("showing", "show", "Tell a result's whole story."),
+    "report": Verb("reporting", "report", "Write a page of what was asked and answered."),
     "retry": Verb("retrying", "retry", "Mark rows without an answer to be sent again."),
     "lock": Verb("locking", "lock", "Pin model aliases to dated models."),
     "cancel": Verb("remote", "cancel", "Cancel what is in flight."),

@@ -41,7 +41,7 @@ _STATUS = {
 }
 
 _WHOLE = ("row", "text", "response", "usage")
-_WITHOUT_ANSWER = frozenset({"failed", "invalid", "held", "lost"})
+WITHOUT_ANSWER = frozenset({"failed", "invalid", "held", "lost"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def write_results(
                 statuses, made = _with_absent(statuses, made, ways, absent, records)
             output.counts.update(statuses)
             if failed_only:
-                made = [record for status, record in zip(statuses, made, strict=True) if status in _WITHOUT_ANSWER]
+                made = [record for status, record in zip(statuses, made, strict=True) if status in WITHOUT_ANSWER]
             writer.write(made)
         world.progress.finish()
         findings.raise_if_errors()
@@ -203,7 +203,7 @@ class _Records:
 
     def of(self, rows: RenderedRows, ways: Sequence[_Way], known: Standings) -> tuple[Sequence[str], Sequence[Record]]:
         """Return the statuses and the records of some rows and what they go to."""
-        statuses = [_status(known, digest) for digest in known.digests]
+        statuses = [status_of(known, digest) for digest in known.digests]
         answers = [
             _NO_ANSWER if status == "pending" else self._answer(known, digest)
             for status, digest in zip(statuses, known.digests, strict=True)
@@ -330,7 +330,8 @@ class _Records:
         }
 
 
-def _status(known: Standings, digest: RequestDigest) -> str:
+def status_of(known: Standings, digest: RequestDigest) -> str:
+    """Return how a request stands, in the word of an output."""
     standing = known.found.get(digest)
     if standing is None:
         return "pending"

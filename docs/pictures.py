@@ -1,0 +1,41 @@
+"""Takes the pictures of these pages anew: `python docs/pictures.py`; it needs Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
+_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars")
+_SIZE = "--window-size=1000,1100"
+_PROJECT = '[project]\nid = "0f2f6a53-3f5c-4a3e-9a4b-8a9d5f4f6c11"\n'
+
+
+def main() -> None:
+    """Run an example over the embedded emulator, and take a picture of its report."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("Chromium is not installed")
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "compare-prompts"
+        shutil.copytree(ROOT / "examples" / "compare-prompts", folder)
+        (folder / "batchspec.toml").write_text(_PROJECT, encoding="utf-8")
+        _batchspec(folder, "apply", "--provider", "emulator", "--yes", "--wait")
+        _batchspec(folder, "report", "--provider", "emulator", "--out", "report.html")
+        picture, profile = f"--screenshot={IMAGES / 'report.png'}", f"--user-data-dir={scratch}/profile"
+        subprocess.run([chromium, *_FLAGS, _SIZE, profile, picture, (folder / "report.html").as_uri()], check=True)
+
+
+def _batchspec(folder: Path, *arguments: str) -> None:
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "batchspec", *arguments], cwd=folder, env=environ, check=True)
+
+
+if __name__ == "__main__":
+    main()
