@@ -23,6 +23,9 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 def run(arguments: Sequence[str], interrupts: Interrupts) -> int:  # noqa: PLR0911 - one return for each way to end
     """Run the program and return its exit code; `interrupts` listens already."""
     console = Console(environ=dict(os.environ), interrupts=interrupts)
+    if os.environ.get("_BATCHSPEC_COMPLETE"):
+        # It knows a shell more than click does.
+        import batchspec.cli.completing  # noqa: F401
     try:
         interrupts.stop()
         code = main(list(arguments), standalone_mode=False, obj=Run(console, interrupts), prog_name="batchspec")

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchspec.cli.options import JSON, shared
+from batchspec.cli.options import JSON, completed, shared
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 if TYPE_CHECKING:
     from batchspec.core.code_pages import CodePage
 
 
-@click.command()
-@click.argument("codes", nargs=-1, metavar="[CODE]...")
+@click.command(cls=Taught)
+@click.argument("codes", nargs=-1, metavar="[CODE]...", shell_complete=completed("codes"))
 @JSON
 @shared
 @click.pass_obj

@@ -14,6 +14,7 @@ from batchspec.cli.asking import ask
 from batchspec.cli.options import JSON, Duration, shared
 from batchspec.cli.pricing import PRICES, load_prices
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class _Wanted:
     prices: PriceTable
 
 
-@click.command()
+@click.command(cls=Taught)
 @click.option("--remote", is_flag=True, help="Also the provider's files of jobs whose answers are all taken in.")
 @click.option("--jobs", "with_jobs", is_flag=True, help="With --remote: the records of those jobs too.")
 @click.option("--no-results", is_flag=True, help="Leave every recorded answer alone; no spec is read then.")

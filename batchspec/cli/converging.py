@@ -15,6 +15,7 @@ from batchspec.cli.console import Console
 from batchspec.cli.options import JSON, Duration, about_rows, read_duration, shared
 from batchspec.cli.pricing import PRICES, Dollars, costed, load_prices, metered
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from batchspec.core.planning import Plan
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_rows
 @JSON
 @click.option("--no-refresh", is_flag=True, help="Plan from recorded state alone; needs no key.")
@@ -113,7 +114,7 @@ def _show_plan(found: Status, used: ModelsInUse, console: Console, *, markdown: 
         console.say(notes_text(notes, console.err_style()))
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_rows
 @click.option("--yes", "-y", is_flag=True, help="Send without asking.")
 @click.option(
@@ -217,7 +218,7 @@ def _approver(console: Console, *, yes: bool) -> Callable[[Plan], None]:
     return approve
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_rows
 @click.option("--watch", is_flag=True, help="Show it again whenever it changes, until nothing is in flight.")
 @click.option("--markdown", is_flag=True, help="Write it as Markdown, for the summary of a CI run.")
@@ -278,7 +279,7 @@ def status(
     return ExitCode.DONE
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_rows
 @click.option("--timeout", type=Duration(), metavar="DURATION", help="Give up after so long (90s, 15m, 2h); exit 10.")
 @JSON

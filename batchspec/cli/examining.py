@@ -13,6 +13,7 @@ import click
 from batchspec import __version__
 from batchspec.cli.options import JSON, shared
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, LockedError, StateError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from batchspec.core.ports import Provider
 
 
-@click.command()
+@click.command(cls=Taught)
 @JSON
 @shared
 @click.pass_obj

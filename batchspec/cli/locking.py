@@ -11,6 +11,7 @@ import click
 
 from batchspec.cli.options import JSON, shared
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from batchspec.core.model_cards import ModelCard
 
 
-@click.command()
+@click.command(cls=Taught)
 @click.argument("models", nargs=-1)
 @click.option("--upgrade", is_flag=True, help="Move pins, too: to what the aliases stand for now.")
 @click.option(

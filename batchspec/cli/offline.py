@@ -9,10 +9,11 @@ import click
 
 from batchspec.cli.options import JSON, about_rows, about_specs, shared
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_rows
 @click.option(
     "--format",
@@ -73,7 +74,7 @@ def validate(run: Run, /, paths: tuple[Path, ...], form: str, as_json: bool, **o
     return ExitCode.DONE if found.valid else ExitCode.INVALID
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_rows
 @click.option(
     "--out", metavar="DIR", help="Where to write, a file for each spec; `-` is stdout. Default: .batchspec/rendered"
@@ -117,7 +118,7 @@ def render(
         return render_to(out, wiring.load(project), wanted, project, world, run.console)
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_specs
 @click.option("--out", metavar="FILE", help="Write one spec's rows here instead; `-` is stdout.")
 @click.option(
@@ -135,7 +136,7 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str | N
     Every declared row with its answer, in input order, from what is recorded.
 
     \b
-    batchspec results --failed --out -
+    batchspec results specs/triage.batchspec.yaml --failed --out -
     """
     from dataclasses import replace
 
@@ -171,7 +172,7 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str | N
         return results_to(out, wanted, specs, priced, run.console, failed_only=failed)
 
 
-@click.command()
+@click.command(cls=Taught)
 @click.argument("directory", default=".", type=click.Path(path_type=Path))
 @shared
 @click.pass_obj
@@ -191,7 +192,7 @@ def init(run: Run, /, directory: Path, **own: Any) -> int:
     return ExitCode.DONE
 
 
-@click.command()
+@click.command(cls=Taught)
 @click.argument("name", default="batchspec.schema.json")
 def schema(name: str) -> int:
     """Print the JSON Schema of specs.
@@ -209,7 +210,7 @@ def schema(name: str) -> int:
     return ExitCode.DONE
 
 
-@click.command()
+@click.command(cls=Taught)
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8790, help="The port on this machine; 0 takes a free one."
 )

@@ -35,6 +35,17 @@ class FilePath(click.Path):
         return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
+def completed(what: str) -> Callable[..., Any]:
+    """Return a parameter's completion, imported when a shell asks for it; `what` is as in `completing.candidates`."""
+
+    def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> Any:
+        from batchspec.cli.completing import candidates
+
+        return candidates(what, incomplete)
+
+    return complete
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The options that every command has."""
@@ -68,14 +79,21 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 
 _SELECTORS = "by name:, tag:, path: or state:; a bare word is a name"
 _ABOUT_SPECS = (
-    click.argument("paths", nargs=-1, type=FilePath()),
+    click.argument("paths", nargs=-1, type=FilePath(), shell_complete=completed("files")),
     click.option(
         "--select",
         multiple=True,
         metavar="SELECTOR",
+        shell_complete=completed("selectors"),
         help=f"Only these of the specs, {_SELECTORS}. Repeatable: any of them counts.",
     ),
-    click.option("--exclude", multiple=True, metavar="SELECTOR", help=f"Not these specs, {_SELECTORS}. Repeatable."),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="SELECTOR",
+        shell_complete=completed("selectors"),
+        help=f"Not these specs, {_SELECTORS}. Repeatable.",
+    ),
 )
 _JOBS = click.option(
     "--jobs",
@@ -134,6 +152,7 @@ def shared(command: _Command) -> _Command:
             "--env",
             envvar="BATCHSPEC_ENV",
             metavar="NAME",
+            shell_complete=completed("environments"),
             help="The environment of the specs that declare it under `environments`.",
         ),
         click.option("--quiet", "-q", is_flag=True, default=None, help="Results and errors only."),

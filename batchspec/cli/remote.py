@@ -11,10 +11,11 @@ import click
 from batchspec.cli.asking import ask
 from batchspec.cli.options import JSON, Duration, about_specs, shared
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_specs
 @click.option("--yes", "-y", is_flag=True, help="Cancel without asking.")
 @shared
@@ -55,7 +56,7 @@ def cancel(run: Run, /, paths: tuple[Path, ...], yes: bool, **own: Any) -> int:
     return ExitCode.DONE
 
 
-@click.command()
+@click.command(cls=Taught)
 @click.option(
     "--status", "statuses", multiple=True, metavar="STATUS", help="Only jobs of this status; may be repeated."
 )

@@ -9,10 +9,11 @@ import click
 
 from batchspec.cli.options import JSON, about_rows, shared
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_rows
 @click.option(
     "--include",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from batchspec.cli.options import JSON, shared
+from batchspec.cli.options import JSON, completed, shared
 from batchspec.cli.pricing import PRICES, load_prices
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.diagnostics import did_you_mean
 from batchspec.core.errors import ExitCode, InvalidInputError
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from batchspec.commands.loaded import LoadedSpec
 
 
-@click.command()
-@click.argument("spec")
+@click.command(cls=Taught)
+@click.argument("spec", shell_complete=completed("specs"))
 @click.option(
     "--id", "custom_id", metavar="CUSTOM_ID", help="Only this row: its request, what it is made of, its answer."
 )

@@ -8,15 +8,16 @@ from typing import Any
 
 import click
 
-from batchspec.cli.options import JSON, shared
+from batchspec.cli.options import JSON, completed, shared
 from batchspec.cli.running import Run
 from batchspec.cli.state_changes import adopt_job, forget_records, rebuild
+from batchspec.cli.teaching import TaughtGroup
 from batchspec.core.errors import AccessError, ExitCode, StateError
 
-_SPEC = click.option("--spec", metavar="NAME", help="Only what is of this spec.")
+_SPEC = click.option("--spec", metavar="NAME", shell_complete=completed("names"), help="Only what is of this spec.")
 
 
-@click.group()
+@click.group(cls=TaughtGroup)
 def state() -> None:
     """Look at the state, mend it, copy it.
 
@@ -59,7 +60,7 @@ def list_claims(run: Run, /, spec: str | None, only_open: bool, as_json: bool, *
 
 
 @state.command("show")
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=completed("jobs"))
 @click.option("--spec", metavar="NAME", help="ID is the custom_id of a row of this spec.")
 @JSON
 @shared

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from batchspec.cli.asking import ask
-from batchspec.cli.options import JSON, Options, shared
+from batchspec.cli.options import JSON, Options, completed, shared
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, InvalidInputError
 
 
-@click.command("adopt")
-@click.argument("job_id", metavar="JOB_ID")
+@click.command("adopt", cls=Taught)
+@click.argument("job_id", metavar="JOB_ID", shell_complete=completed("jobs"))
 @click.option("--yes", "-y", is_flag=True, help="Adopt without asking.")
 @JSON
 @shared
@@ -60,8 +61,8 @@ def adopt_job(run: Run, /, job_id: str, yes: bool, as_json: bool, **own: Any) ->
     return ExitCode.DONE
 
 
-@click.command("forget")
-@click.argument("name", metavar="[ID]", required=False)
+@click.command("forget", cls=Taught)
+@click.argument("name", metavar="[ID]", required=False, shell_complete=completed("jobs"))
 @click.option(
     "--gone", is_flag=True, help="Instead of ID: believe that the jobs the provider does not know are deleted."
 )
@@ -189,7 +190,7 @@ def _forget_gone(run: Run, options: Options, *, yes: bool) -> int:
     return ExitCode.DONE
 
 
-@click.command("rebuild")
+@click.command("rebuild", cls=Taught)
 @click.option("--drop-missing", is_flag=True, help="Leave behind what the provider no longer has, answers too.")
 @click.option("--yes", "-y", is_flag=True, help="With --drop-missing: leave it behind without asking.")
 @JSON

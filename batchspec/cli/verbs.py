@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class Verb(NamedTuple):
@@ -36,6 +37,7 @@ VERBS = {
     "state": Verb("state", "state", "Look at the state, mend it, copy it."),
     "doctor": Verb("examining", "doctor", "Look at key, provider, state, disk and lock."),
     "explain": Verb("codes", "explain", "Explain a code of a finding or an error."),
+    "completion": Verb("completing", "completion", "Print the script that completes batchspec in a shell."),
     "schema": Verb("offline", "schema", "Print the JSON Schema of specs."),
     "emulator": Verb("offline", "emulator", "Serve the batch API on this machine."),
 }
@@ -67,7 +69,13 @@ class Commands(MutableMapping[str, click.Command]):
 
 
 class Program(click.Group):
-    """A group whose help is told from the summaries alone."""
+    """A group whose help, and whose completion, is told from the summaries alone."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Return the commands, or the options, that begin so."""
+        if incomplete and not incomplete[0].isalnum():
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=verb.summary) for name, verb in VERBS.items() if name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""

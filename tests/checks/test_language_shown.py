@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, str] = {
     "state rebuild": "",
     "emulator": "--port --data --upstream",
     "explain": "--json",
+    "completion": "",
     "schema": "",
     "doctor": "",
 }
