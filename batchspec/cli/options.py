@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -39,9 +40,8 @@ def completed(what: str) -> Callable[..., Any]:
     """Return a parameter's completion, imported when a shell asks for it; `what` is as in `completing.candidates`."""
 
     def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> Any:
-        from batchspec.cli.completing import candidates
-
-        return candidates(what, incomplete)
+        # By its name: it opens projects, which takes these options.
+        return import_module("batchspec.cli.completing").candidates(what, incomplete)
 
     return complete
 
