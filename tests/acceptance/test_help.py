@@ -62,7 +62,7 @@ def run_line(project: Project, line: str) -> int:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_says_what_a_command_does_with_options_in_groups_and_examples(name: str) -> None:
-    told = CliRunner().invoke(main, [*name.split(), "--help"], prog_name="batchspec").output
+    told = CliRunner().invoke(main, [*name.split(), "--help"], prog_name="batchspec", obj=SimpleNamespace()).output
     usage, what, *_ = told.split("\n\n")
     assert usage.startswith(f"Usage: batchspec {name}")
     assert what.strip().endswith(".")
