@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import click
 import pytest
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 from driving import Project, make_project
 
 from batchspec.cli.app import main
-from batchspec.cli.teaching import examples_in, taught
+from batchspec.cli.teaching import Taught, examples_in, taught
 from batchspec.cli.verbs import VERBS
 from batchspec.emulator.server import EmulatorServer
 
@@ -63,6 +64,7 @@ def run_line(project: Project, line: str) -> int:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_says_what_a_command_does_with_options_in_groups_and_examples(name: str) -> None:
     told = CliRunner().invoke(main, [*name.split(), "--help"], prog_name="batchspec", obj=SimpleNamespace()).output
+    assert isinstance(COMMANDS[name], Taught), "declare it by @click.command(cls=Taught)"
     usage, what, *_ = told.split("\n\n")
     assert usage.startswith(f"Usage: batchspec {name}")
     assert what.strip().endswith(".")
