@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +21,16 @@ from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, LockedError, StateError
 
 if TYPE_CHECKING:
+    from batchspec.cli.options import Options
     from batchspec.cli.wiring import Project
     from batchspec.commands.doctor import Surroundings
     from batchspec.commands.inspect import Checked
     from batchspec.commands.storage import LocalStorage
     from batchspec.core.ports import Provider
+    from batchspec.mistral.client import MistralProvider
+
+_LIBRARIES = ("click", "filelock", "jinja2", "jsonschema", "orjson", "pyyaml", "requests", "rich", "sqlite-utils")
+_EXTRAS = {"duckdb": "duckdb", "parquet": "pyarrow", "remote": "fsspec", "tokens": "mistral_common"}
 
 
 @click.command(cls=Taught)
@@ -29,13 +38,14 @@ if TYPE_CHECKING:
 @shared
 @click.pass_obj
 def doctor(run: Run, /, as_json: bool, **own: Any) -> int:
-    """Look at key, provider, state, disk and lock.
+    """Look at key, provider, clock, state, disk and lock.
 
     Says of each what is to be done, and what cannot be promised. Changes nothing. Ends with exit code 1 where something
     must be mended.
 
     \b
     batchspec doctor
+    batchspec doctor --json
     """
     from batchspec.cli import wiring
     from batchspec.commands.doctor import Grade, examine
@@ -45,18 +55,21 @@ def doctor(run: Run, /, as_json: bool, **own: Any) -> int:
     project = wiring.open_settings(options)
     console = run.console
     console.root = project.root
+    opened: list[MistralProvider] = []
     with ExitStack() as stack:
 
         def connect() -> Provider | None:
             if options.provider != "emulator" and not console.environ.get("MISTRAL_API_KEY", "").strip():
                 return None
-            return stack.enter_context(wiring.open_provider(project, options, console, run.interrupts))
+            opened.append(stack.enter_context(wiring.open_provider(project, options, console, run.interrupts)))
+            return opened[0]
 
         findings = examine(
-            _surroundings(project),
+            _surroundings(project, _address(options, console.environ)),
             connect=connect,
             check_state=lambda provider: _checked(run, project, provider),
             own_files=lambda: _own_files(project),
+            clock_ahead=lambda: opened[0].clock_ahead if opened else None,
         )
     if as_json:
         console.document(examined_document(findings))
@@ -99,8 +112,25 @@ def _local(project: Project) -> LocalStorage:
     )
 
 
-def _surroundings(project: Project) -> Surroundings:
+def _address(options: Options, environ: Mapping[str, str]) -> str:
+    from batchspec.mistral.base_url import DEFAULT
+
+    return "the emulator" if options.provider == "emulator" else environ.get("MISTRAL_BASE_URL", "").strip() or DEFAULT
+
+
+def _versions(names: Iterable[str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _surroundings(project: Project, address: str) -> Surroundings:
     from batchspec.commands.doctor import Surroundings
+    from batchspec.state.database import sqlite_version
 
     return Surroundings(
         version=__version__,
@@ -112,6 +142,10 @@ def _surroundings(project: Project) -> Surroundings:
         free_bytes=shutil.disk_usage(_existing(project.state.parent)).free,
         holder=_holder(project.state),
         local=_local(project),
+        libraries={"SQLite": sqlite_version()} | _versions(_LIBRARIES),
+        extras={name: find_spec(module) is not None for name, module in _EXTRAS.items()},
+        address=address,
+        writable=os.access(_existing(project.state.parent), os.W_OK),
     )
 
 

@@ -35,7 +35,7 @@ VERBS = {
     "jobs": Verb("remote", "jobs", "List the provider's batch jobs."),
     "gc": Verb("collecting", "gc", "Remove what no spec wants any more."),
     "state": Verb("state", "state", "Look at the state, mend it, copy it."),
-    "doctor": Verb("examining", "doctor", "Look at key, provider, state, disk and lock."),
+    "doctor": Verb("examining", "doctor", "Look at key, provider, clock, state, disk and lock."),
     "explain": Verb("codes", "explain", "Explain a code of a finding or an error."),
     "completion": Verb("completing", "completion", "Print the script that completes batchspec in a shell."),
     "schema": Verb("offline", "schema", "Print the JSON Schema of specs."),

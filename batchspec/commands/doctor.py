@@ -13,6 +13,8 @@ from batchspec.core.inspection import Severity
 from batchspec.core.ports import Provider
 
 _LITTLE_SPACE = 1_000_000_000
+_MOST_SKEW = 60.0
+"""Seconds. HTTP dates tell whole seconds, and an answer may be a while on its way."""
 
 
 class Grade(StrEnum):
@@ -40,7 +42,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What the command line knows of the project: versions, the id in batchspec.toml, bytes, the lock's holder."""
+    """What the command line knows of the project: versions, the id in batchspec.toml, bytes, the lock's holder.
+
+    `libraries` have their versions, None where one is missing; `extras` tell which are installed. `address` is where
+    the provider is looked for. `writable` is whether this user may write beside the state.
+    """
 
     version: str
     python: str
@@ -51,6 +57,10 @@ class Surroundings:
     free_bytes: int
     holder: str | None
     local: LocalStorage = field(default_factory=LocalStorage)
+    libraries: Mapping[str, str | None] = field(default_factory=dict)
+    extras: Mapping[str, bool] = field(default_factory=dict)
+    address: str = ""
+    writable: bool = True
 
 
 LIMITS = (
@@ -82,20 +92,22 @@ def examine(
     connect: Callable[[], Provider | None],
     check_state: Callable[[Provider | None], Checked],
     own_files: Callable[[], Collection[str]],
+    clock_ahead: Callable[[], float | None] = lambda: None,
 ) -> tuple[Finding, ...]:
     """Return everything that was found, the worst included; `connect` returns None where there is no key.
 
     `check_state` looks at the state, with a provider also at where it differs from that; `own_files` gives the ids of
-    this project's files at the provider. Nothing is raised that a finding can say.
+    this project's files at the provider, `clock_ahead` how far this machine's clock is from that. Nothing is raised that a finding can say.
     """
     findings = [*_project(about)]
     provider: Provider | None = None
     try:
         provider = connect()
-        findings.append(_reached(provider))
+        findings.append(_reached(provider, about.address))
     except BatchspecError as error:
         findings.append(_failed("provider", error))
         provider = None
+    findings += _clock(clock_ahead())
     findings += _state(about, provider, check_state)
     findings.append(_stored_here(about.local))
     if provider is not None:
@@ -108,6 +120,7 @@ def examine(
 
 def _project(about: Surroundings) -> Iterator[Finding]:
     yield Finding(grade=Grade.OK, subject="versions", summary=f"batchspec {about.version} on Python {about.python}")
+    yield _libraries(about)
     if about.declared_id is None:
         yield Finding(
             grade=Grade.NOTICE,
@@ -117,6 +130,13 @@ def _project(about: Surroundings) -> Iterator[Finding]:
         )
     else:
         yield Finding(grade=Grade.OK, subject="project", summary=f"{about.root}, {about.declared_id}")
+    if not about.writable:
+        yield Finding(
+            grade=Grade.ERROR,
+            subject="disk",
+            summary=f"nothing can be written beside the state, {about.state}",
+            hint="mend the rights of the folder, or name another place with --state or BATCHSPEC_STATE",
+        )
     if about.free_bytes < _LITTLE_SPACE:
         yield Finding(
             grade=Grade.NOTICE,
@@ -132,7 +152,44 @@ def _project(about: Surroundings) -> Iterator[Finding]:
         yield Finding(grade=Grade.NOTICE, subject="lock", summary=about.holder, hint="wait for it, or --lock-timeout")
 
 
-def _reached(provider: Provider | None) -> Finding:
+def _libraries(about: Surroundings) -> Finding:
+    missing = [name for name, version in about.libraries.items() if version is None]
+    if missing:
+        return Finding(
+            grade=Grade.ERROR,
+            subject="libraries",
+            summary=f"not installed: {', '.join(missing)}",
+            hint="install batchspec again, with what it needs",
+        )
+    listed = ", ".join(f"{name} {version}" for name, version in about.libraries.items())
+    absent = [name for name, there in about.extras.items() if not there]
+    return Finding(
+        grade=Grade.OK,
+        subject="libraries",
+        summary=listed + (f"; extras that are not installed: {', '.join(absent)}" if absent else ""),
+        hint=f"`pip install 'batchspec[{absent[0]}]'` adds one, where a spec needs it" if absent else None,
+    )
+
+
+def _clock(ahead: float | None) -> Iterator[Finding]:
+    if ahead is None:
+        return
+    numbers = {"ahead_seconds": round(ahead)}
+    if abs(ahead) <= _MOST_SKEW:
+        yield Finding(grade=Grade.OK, subject="clock", summary="agrees with the provider's", numbers=numbers)
+        return
+    side = "ahead of" if ahead > 0 else "behind"
+    yield Finding(
+        grade=Grade.NOTICE,
+        subject="clock",
+        summary=f"this machine's clock is {abs(ahead):,.0f} s {side} the provider's: ages and times that are shown are"
+        " wrong by as much, and so is what goes by them, such as --older-than",
+        hint="let the system set its time (`timedatectl set-ntp true`, or the time settings)",
+        numbers=numbers,
+    )
+
+
+def _reached(provider: Provider | None, address: str) -> Finding:
     if provider is None:
         return Finding(
             grade=Grade.NOTICE,
@@ -142,7 +199,7 @@ def _reached(provider: Provider | None) -> Finding:
         )
     newest = next(iter(provider.list_jobs()), None)
     told = "no job yet" if newest is None else "jobs are listed"
-    return Finding(grade=Grade.OK, subject="provider", summary=f"the key is accepted; {told}")
+    return Finding(grade=Grade.OK, subject="provider", summary=f"{address} accepts the key; {told}")
 
 
 def _failed(subject: str, error: BatchspecError) -> Finding:
@@ -165,8 +222,11 @@ def _state(
         return
     if not checked.problems:
         compared = "agrees with the provider" if checked.compared else "was not compared with the provider"
+        version = f", of version {checked.facts.version}" if checked.facts else ""
         holds = f", holds {checked.facts.rows.get('request', 0):,} requests" if checked.facts else ""
-        yield Finding(grade=Grade.OK, subject="state", summary=f"{about.state} is sound{holds}, and {compared}")
+        yield Finding(
+            grade=Grade.OK, subject="state", summary=f"{about.state} is sound{version}{holds}, and {compared}"
+        )
     for problem in checked.problems:
         grade = Grade.ERROR if problem.severity is Severity.ERROR else Grade.NOTICE
         yield Finding(grade=grade, subject="state", summary=problem.summary, hint=problem.hint)

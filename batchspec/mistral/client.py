@@ -63,6 +63,11 @@ class MistralProvider:
     ) -> None:
         self.close()
 
+    @property
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds this machine's clock is ahead of the provider's; None where that was not told."""
+        return self._transport.clock_ahead
+
     def close(self) -> None:
         """Close every connection."""
         self._transport.close()

@@ -5,8 +5,10 @@ It knows nothing of files and jobs, nor of what a status means.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple, Protocol
 
 import requests
@@ -102,6 +104,8 @@ class Exchange:
         self._key = key
         self._timing = timing
         self._session = new_session(base_url, key)
+        self.clock_ahead: float | None = None
+        """Seconds by which this machine's clock is ahead of what the latest answer was dated; None before any was."""
 
     def close(self) -> None:
         """Close every connection."""
@@ -125,6 +129,7 @@ class Exchange:
         with Deadline(whole, sending_seconds=self._timing.read) as deadline:
             try:
                 with self._send(session, call, deadline) as response:
+                    self.clock_ahead = _clock_ahead(response.headers.get("Date"))
                     answer = _receive(response, deadline, take)
                 fault = TOO_SLOW if deadline.passed else None
             except FOREIGN as error:
@@ -167,6 +172,14 @@ class _Sent:
             self._deadline.restart()
             yield block
         self._deadline.restart()
+
+
+def _clock_ahead(dated: str | None) -> float | None:
+    """Return by how many seconds this machine's clock is ahead of an HTTP date; None for none that can be read."""
+    try:
+        return None if dated is None else time.time() - parsedate_to_datetime(dated).timestamp()
+    except ValueError:
+        return None
 
 
 def _receive(response: requests.Response, deadline: Deadline, take: Take | None) -> Answer:

@@ -33,6 +33,11 @@ class Transport:
         self._retrying = Retrying(clock, random)
         self._refusals = Refusals(base_url.place, key)
 
+    @property
+    def clock_ahead(self) -> float | None:
+        """Return by how many seconds this machine's clock is ahead of the latest answer's date."""
+        return self._exchange.clock_ahead
+
     def close(self) -> None:
         """Close every connection."""
         self._exchange.close()

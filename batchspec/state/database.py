@@ -20,6 +20,11 @@ FORGET_PLANS = "DELETE FROM plan_memo WHERE spec <> ''"
 _BUSY_SECONDS = 30.0
 
 
+def sqlite_version() -> str:
+    """Return the version of the SQLite library in use."""
+    return sqlite3.sqlite_version
+
+
 def open_state(path: Path, project_id: str | None) -> Database:
     """Open the state at `path`, creating it where there is none.
 

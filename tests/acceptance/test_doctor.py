@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,8 @@ from typing import Any
 import pytest
 from driving import Project, make_project
 
+from batchspec.commands.doctor import Grade, Surroundings, examine
+from batchspec.core.ports import Provider
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.server import EmulatorServer
 from batchspec.state.lock import state_lock
@@ -42,9 +47,11 @@ def test_a_project_that_is_well_is_told_so_with_what_cannot_be_promised(project:
     found = findings(project, 0)
     assert {name: [each["grade"] for each in listed] for name, listed in found.items()} == {
         "versions": ["ok"],
+        "libraries": ["ok"],
         "project": ["ok"],
         "disk": ["ok"],
         "provider": ["ok"],
+        "clock": ["ok"],
         "state": ["ok"],
         "storage here": ["ok"],
         "storage there": ["ok"],
@@ -122,3 +129,94 @@ def test_how_much_is_stored_here_and_at_the_provider_is_told(
     assert found["storage there"][0]["numbers"]["project_files"] == 0
     assert found["storage there"][0]["numbers"]["workspace_files"] == 2
     assert found["storage here"][0]["hint"] is None
+
+
+class DatedServer(http.server.BaseHTTPRequestHandler):
+    """Lists nothing, and dates its answers by a clock that stands still."""
+
+    def do_GET(self) -> None:
+        body = b'{"data": [], "total": 0}'
+        self.send_response_only(200)
+        self.send_header("Date", "Sat, 31 Jan 2026 12:00:00 GMT")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def dated() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), DatedServer)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_clock_that_differs_from_the_provider_s_is_told_with_what_to_do(project: Project, dated: str) -> None:
+    project.environ["MISTRAL_BASE_URL"] = dated
+    [clock] = findings(project, 0)["clock"]
+    assert clock["grade"] == "notice"
+    assert abs(clock["numbers"]["ahead_seconds"]) > 60
+    assert "the provider's: ages and times" in clock["summary"]
+    assert "set its time" in clock["hint"]
+
+
+def test_a_state_of_a_later_version_is_an_error_that_names_the_way_out(project: Project) -> None:
+    assert project.run("apply", "--yes", "--wait").code == 0
+    database = sqlite3.connect(project.root / ".batchspec" / "state.db")
+    database.execute("PRAGMA user_version = 999")
+    database.close()
+    [found] = findings(project, 1)["state"]
+    assert found["grade"] == "error"
+    assert "version" in found["summary"]
+    assert found["hint"]
+
+
+def test_the_versions_of_program_libraries_and_state_are_told(project: Project) -> None:
+    assert project.run("apply", "--yes", "--wait").code == 0
+    found = findings(project, 0)
+    assert "SQLite " in found["libraries"][0]["summary"]
+    assert " of version " in found["state"][0]["summary"]
+    assert found["provider"][0]["summary"].startswith(project.environ["MISTRAL_BASE_URL"])
+
+
+def surroundings(**other: Any) -> Surroundings:
+    facts: dict[str, Any] = {
+        "version": "1",
+        "python": "3.11",
+        "root": "/p",
+        "declared_id": "x",
+        "state": "/p/state.db",
+        "state_exists": False,
+        "free_bytes": 10**10,
+        "holder": None,
+    }
+    return Surroundings(**facts | other)
+
+
+def found_of(about: Surroundings, grade: Grade) -> str:
+    def not_asked(provider: Provider | None) -> Any:
+        raise AssertionError("there is no state")
+
+    found = examine(about, connect=lambda: None, check_state=not_asked, own_files=tuple)
+    listed = [each for each in found if each.grade is grade and each.subject != "key"]
+    assert all(each.hint for each in listed)
+    return " ".join(each.summary for each in listed)
+
+
+def test_little_space_is_told() -> None:
+    assert "12 MB are free" in found_of(surroundings(free_bytes=12_000_000), Grade.NOTICE)
+
+
+def test_a_library_that_is_missing_is_an_error() -> None:
+    assert found_of(surroundings(libraries={"orjson": None, "click": "8"}), Grade.ERROR) == "not installed: orjson"
+
+
+def test_a_folder_that_cannot_be_written_is_an_error() -> None:
+    assert found_of(surroundings(writable=False), Grade.ERROR).startswith("nothing can be written beside the state")
