@@ -9,12 +9,13 @@ import click
 
 from batchspec.cli.options import about_specs, shared
 from batchspec.cli.running import Run
+from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode
 
 _PAGE = "batchspec-report.html"
 
 
-@click.command()
+@click.command(cls=Taught)
 @about_specs
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path(_PAGE), metavar="FILE", help=f"Default: {_PAGE}, here."

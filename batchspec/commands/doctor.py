@@ -97,7 +97,8 @@ def examine(
     """Return everything that was found, the worst included; `connect` returns None where there is no key.
 
     `check_state` looks at the state, with a provider also at where it differs from that; `own_files` gives the ids of
-    this project's files at the provider, `clock_ahead` how far this machine's clock is from that. Nothing is raised that a finding can say.
+    this project's files at the provider, and `clock_ahead` the seconds that
+    this machine's clock is ahead of its. Nothing is raised that a finding can say.
     """
     findings = [*_project(about)]
     provider: Provider | None = None
