@@ -103,7 +103,10 @@ class Console:
         from batchspec.report.diagnostics import render_diagnostics
 
         if found:
-            text = render_diagnostics(found, colour=self._colour(sys.stderr), relative=self.relative, limit=_MOST_SHOWN)
+            style = self.err_style()
+            text = render_diagnostics(
+                found, colour=style.colour, relative=self.relative, limit=_MOST_SHOWN, width=style.width
+            )
             sys.stderr.write(text.rstrip("\n") + "\n")
             sys.stderr.flush()
 

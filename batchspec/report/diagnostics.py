@@ -20,16 +20,17 @@ def render_diagnostics(
     colour: bool,
     relative: Callable[[str], str] = _as_it_is,
     limit: int | None = None,
+    width: int | None = None,
 ) -> str:
     """Return all findings sorted by place, each once, and a line that counts them; "" where there are none.
 
     `relative` turns a path of the project into one for the current folder. At most `limit` findings are shown, all
-    are counted. The text ends with a newline.
+    are counted. Words are folded to `width`, source lines are not. The text ends with a newline.
     """
     found = in_order(diagnostics)
     if not found:
         return ""
-    style = Style(colour=colour)
+    style = Style(colour=colour, width=width)
     shown = found if limit is None else found[:limit]
     blocks = ["\n".join(_block(each, style, relative)) for each in shown]
     if len(shown) < len(found):
@@ -61,13 +62,13 @@ def _block(diagnostic: Diagnostic, style: Style, relative: Callable[[str], str])
     tint = "red" if diagnostic.severity is Severity.ERROR else "yellow"
     place = safe(relative(diagnostic.location.path)) + (f":{span.line}:{span.column}" if span else "")
     word = f"{diagnostic.severity.value}[{safe(diagnostic.code)}]"
-    lines = [f"{style(place + ':', 'bold')} {style(word, tint, 'bold')}: {safe(diagnostic.summary)}"]
+    lines = [style.fold(f"{style(place + ':', 'bold')} {style(word, tint, 'bold')}: {safe(diagnostic.summary)}")]
     if span is not None and diagnostic.source_line is not None and diagnostic.source_line.strip():
         part = excerpt(diagnostic.source_line, span)
         lines.append(f"{style(part.gutter, 'dim')}{part.source}")
         lines.append(f"{style(part.blank_gutter, 'dim')}{_tinted(part.carets, style, tint)}")
-    lines += _labelled("row", diagnostic.row) + _labelled("why", diagnostic.detail) + _labelled("help", diagnostic.hint)
-    return lines
+    told = _labelled("row", diagnostic.row) + _labelled("why", diagnostic.detail) + _labelled("help", diagnostic.hint)
+    return lines + [style.fold(line) for line in told]
 
 
 def _tinted(carets: str, style: Style, tint: str) -> str:

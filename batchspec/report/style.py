@@ -58,7 +58,8 @@ def table(rows: Sequence[tuple[str, ...]], style: Style) -> str:
     if max(map(len, below)) + 2 > style.width:
         below = [fold("  ".join(row[1:]), style.width - 2).replace("\n", "\n  ") for row in rows]
     lines = [f"{row[0]}\n  {rest}" for row, rest in zip(rows, below, strict=True)]
-    return "\n".join([style(lines[0], "dim"), *lines[1:]])
+    head = "\n".join(style(line, "dim") for line in lines[0].split("\n"))
+    return "\n".join([head, *lines[1:]])
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
