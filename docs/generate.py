@@ -18,6 +18,7 @@ import click
 import yaml
 
 from batchspec.cli.app import main as program
+from batchspec.cli.manual import manual_pages
 from batchspec.core.code_pages import CodePage
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import BatchspecError, ExitCode
@@ -97,6 +98,7 @@ def pages() -> dict[Path, str]:
         reference / "exit-codes.md": _HEAD + exit_codes_page(),
         reference / "spec.md": _HEAD + SpecPage(schema).text(),
         SCHEMAS / "editor.schema.json": editor_schema(schema),
+        **{DOCS / "man" / name: text for name, text in manual_pages(program).items()},
         README: readme(README.read_text(encoding="utf-8"), RESULTS.read_text(encoding="utf-8")),
     }
 
@@ -408,6 +410,7 @@ def _table(head: tuple[str, ...], rows: Any) -> list[str]:
 def main() -> None:
     """Write every generated page."""
     for path, text in pages().items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -38,6 +38,7 @@ VERBS = {
     "doctor": Verb("examining", "doctor", "Look at key, provider, clock, state, disk and lock."),
     "explain": Verb("codes", "explain", "Explain a code of a finding or an error."),
     "completion": Verb("completing", "completion", "Print the script that completes batchspec in a shell."),
+    "man": Verb("manual", "man", "Write the manual pages into a folder."),
     "schema": Verb("offline", "schema", "Print the JSON Schema of specs."),
     "emulator": Verb("offline", "emulator", "Serve the batch API on this machine."),
 }

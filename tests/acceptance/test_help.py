@@ -52,7 +52,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def run_line(project: Project, line: str) -> int:
     """Run a line of a shell: commands after each other by `&&`, what they write by `>` or `|` taken away."""
     code = 0
-    for part in line.split(" && "):
+    for part in line.replace("~", "home").split(" && "):
         words = shlex.split(re.split(r" [>|] ", part)[0])
         assert words[0] == "batchspec"
         told = project.run(*words[1:], *(["--yes"] if words[1] in {"apply", "gc", "cancel"} else []))

@@ -59,6 +59,7 @@ COMMANDS: Mapping[str, str] = {
     "emulator": "--port --data --upstream",
     "explain": "--json",
     "completion": "",
+    "man": "--out",
     "schema": "",
     "doctor": "",
 }

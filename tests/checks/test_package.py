@@ -69,6 +69,7 @@ def test_the_wheel_holds_the_package_its_schemas_its_marker_and_its_licence_and_
     assert modules | schemas | {"batchspec/py.typed"} == {name for name in names if name.startswith("batchspec/")}
     rest = {name.partition("/")[2] for name in names if not name.startswith("batchspec/")}
     assert {"METADATA", "RECORD", "entry_points.txt", "licenses/LICENSE"} <= rest
+    assert {f"data/share/man/man1/{path.name}" for path in (ROOT / "docs/man").iterdir()} <= rest
     assert not any(name.startswith(("tests/", "docs/", "examples/")) for name in names)
 
 
