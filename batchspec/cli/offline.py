@@ -204,8 +204,12 @@ def schema(name: str) -> int:
     batchspec schema > batchspec.schema.json
     batchspec schema editor.schema.json > .batchspec/batchspec.schema.json
     """
-    from batchspec.project.packaged import schema_text
+    from batchspec.core.diagnostics import did_you_mean
+    from batchspec.project.packaged import schema_names, schema_text
 
+    known = schema_names()
+    if name not in known:
+        raise InvalidInputError(f"there is no schema `{name}`", hint=did_you_mean(name, known))
     click.echo(schema_text(name), nl=False)
     return ExitCode.DONE
 

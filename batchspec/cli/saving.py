@@ -191,7 +191,9 @@ def _read(path: Path, held: RequestTable) -> SavedPlan:
         hint = "upgrade batchspec here" if error.newer else _ANEW
         raise InvalidInputError(f"the saved plan {path} cannot be used: {error}", hint=hint) from None
     except OSError as error:
-        raise InvalidInputError(f"the saved plan {path} cannot be read: {error.strerror or error}") from None
+        raise InvalidInputError(
+            f"the saved plan {path} cannot be read: {error.strerror or error}", hint=_ANEW
+        ) from None
 
 
 def _project_of(plan: SavedPlan, path: Path, options: Options, run: Run) -> tuple[Project, Options]:

@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 from batchspec.commands.init import Initialised, init
+from batchspec.core.errors import FileProblemError
 from batchspec.project.atomic import write_bytes_atomically, write_new
 from batchspec.project.packaged import schema_text
 
@@ -15,7 +16,12 @@ _SCHEMA = "editor.schema.json"
 
 def begin(directory: Path) -> Initialised:
     """Make a project in a folder, which is made where it is missing."""
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise FileProblemError(
+            f"`{directory}` is a file, or lies below one", hint="name a folder, or one that is to be made"
+        ) from None
     ignore = directory / ".gitignore"
 
     def place(path: str, text: str) -> bool:

@@ -90,7 +90,7 @@ def forget_records(
     options = run.options(own, as_json=as_json)
     if gone:
         if name or results:
-            raise InvalidInputError("--gone goes without an ID and without --results")
+            raise InvalidInputError("--gone goes without an ID and without --results", hint="keep one of them")
         return _forget_gone(run, options, yes=yes)
     if not name:
         raise InvalidInputError(

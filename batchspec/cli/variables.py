@@ -30,13 +30,17 @@ def _of_file(path: Path) -> Iterator[Given]:
         with path.open("rb") as stream:
             content = stream.read(_LARGEST_FILE + 1)
     except OSError as error:
-        raise InvalidInputError(f"--var-file {path} cannot be read: {error.strerror or error}") from None
+        what = f"--var-file {path} cannot be read: {error.strerror or error}"
+        raise InvalidInputError(what, hint="name a file of lines `name: value`") from None
     if len(content) > _LARGEST_FILE:
-        raise InvalidInputError(f"--var-file {path} is larger than {_LARGEST_FILE // 1_000_000} MB")
+        raise InvalidInputError(
+            f"--var-file {path} is larger than {_LARGEST_FILE // 1_000_000} MB", hint="put rows into `inputs` instead"
+        )
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InvalidInputError(f"--var-file {path} is not UTF-8: {error.reason} at byte {error.start}") from None
+        what = f"--var-file {path} is not UTF-8: {error.reason} at byte {error.start}"
+        raise InvalidInputError(what, hint="save the file as UTF-8") from None
     values = load_source(text, str(path)).value
     if not isinstance(values, dict):
         raise InvalidInputError(f"--var-file {path} holds no mapping", hint="write a line `name: value` for each")

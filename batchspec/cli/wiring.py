@@ -341,7 +341,11 @@ def _settle_seconds(environ: Mapping[str, str]) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= 86_400:
-        raise InvalidInputError(f"{name} must be a number of seconds from 0 to 86400", why=f"it is `{text}`")
+        raise InvalidInputError(
+            f"{name} must be a number of seconds from 0 to 86400",
+            why=f"it is `{text}`",
+            hint=f"set it to a number, or take it away: `unset {name}`",
+        )
     return seconds
 
 

@@ -135,7 +135,11 @@ def adopt_one(
             hint="run this again when it has ended",
         ) from None
     if ledger.unknown_jobs([job.id]):
-        raise InvalidInputError(f"job {job.id} cannot be adopted", why=notes.lines[-1] if notes.lines else None)
+        raise InvalidInputError(
+            f"job {job.id} cannot be adopted",
+            why=notes.lines[-1] if notes.lines else None,
+            hint="the provider keeps it as it is; `batchspec apply` sends what is still wanted",
+        )
     return AdoptedJob(job=job, known=False, taken=taken.requests if taken else 0)
 
 

@@ -81,7 +81,10 @@ def _forget_job(
 ) -> Forgettable:
     claim = story.claim
     if claim.phase is Phase.RELEASED:
-        raise InvalidInputError(f"job {claim.job_id} is forgotten already")
+        raise InvalidInputError(
+            f"job {claim.job_id} is forgotten already",
+            hint="`batchspec apply` sends its requests again, as far as specs want them",
+        )
     count = forgetting.count_job(claim.id, results=results)
     ended = story.job is not None and story.job.status.ended
     found = Forgettable(requests=count, claim=story, in_flight=claim.phase is Phase.CREATED and not ended)

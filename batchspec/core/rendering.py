@@ -222,7 +222,8 @@ def _byte_reader(spec: Spec, files: ProjectFiles) -> Callable[[str, int], bytes]
             try:
                 return stream.read(most)
             except OSError as error:
-                raise FileProblemError(f"`{at}` cannot be read", why=error.strerror or str(error)) from None
+                why = error.strerror or str(error)
+                raise FileProblemError(f"`{at}` cannot be read", why=why, hint="check the file and the disk") from None
 
     return read
 

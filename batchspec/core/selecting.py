@@ -123,7 +123,11 @@ def _nothing(selector: Selector, specs: Sequence[Selectable]) -> InvalidInputErr
     if selector.kind is Kind.STATE:
         by_state = {each: [spec.name for spec in specs if each in spec.standing and spec.name] for each in Standing}
         told = "; ".join(f"{each}: {_listed(names)}" for each, names in by_state.items() if names)
-        return InvalidInputError(f"`{selector}` means no spec", why=f"by what is recorded there are {told or 'none'}")
+        return InvalidInputError(
+            f"`{selector}` means no spec",
+            why=f"by what is recorded there are {told or 'none'}",
+            hint="`batchspec status` tells where each spec stands",
+        )
     there: Mapping[Kind, list[str]] = {
         Kind.NAME: [spec.name for spec in specs if spec.name is not None],
         Kind.PATH: [spec.path for spec in specs],

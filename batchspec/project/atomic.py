@@ -160,7 +160,9 @@ def _destination(path: Path, root: Path | None) -> Path:
             target = path.resolve()
             confine(root.resolve(), target, str(path), private=_GIT_FOLDER)
     except (OSError, RuntimeError) as error:
-        raise FileProblemError(f"`{path}` cannot be written", why=str(error)) from None
+        raise FileProblemError(
+            f"`{path}` cannot be written", why=str(error), hint="name a file in a folder that you may write to"
+        ) from None
     if os.path.lexists(target) and not target.is_symlink():
         refuse_unless_regular(target.lstat().st_mode, str(path))
     return target

@@ -60,7 +60,8 @@ def resolved(root: Path, path: str) -> Path:
     except FileNotFoundError:
         raise missing(root, clean) from None
     except NotADirectoryError:
-        raise FileProblemError(f"`{path}` passes through a file as if it were a folder") from None
+        what = f"`{path}` passes through a file as if it were a folder"
+        raise FileProblemError(what, hint="mend the path: what stands before a `/` must be a folder") from None
     except RuntimeError:  # a ring of symlinks, before Python 3.13
         raise FileProblemError(f"`{path}` is a symlink to itself", hint="replace it by the file") from None
     except OSError as error:
@@ -102,7 +103,9 @@ def unusable(path: str, error: OSError) -> FileProblemError:
     """Return the system's refusal of a path, in words for the user."""
     if isinstance(error, PermissionError):
         return FileProblemError(f"`{path}` may not be read", hint="give yourself the right to read it")
-    return FileProblemError(f"`{path}` cannot be read", why=error.strerror or str(error))
+    return FileProblemError(
+        f"`{path}` cannot be read", why=error.strerror or str(error), hint="check the file and the disk"
+    )
 
 
 def missing(root: Path, clean: str) -> FileProblemError:

@@ -37,7 +37,8 @@ def _check(root: Path, path: str) -> None:
     try:
         real = (root / path).resolve()
     except (OSError, RuntimeError) as error:
-        raise FileProblemError(f"`{path}` cannot be followed", why=str(error)) from None
+        what = f"`{path}` cannot be followed"
+        raise FileProblemError(what, why=str(error), hint="replace the symlink by what it means") from None
     confine(root, real, path)
 
 

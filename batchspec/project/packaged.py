@@ -14,6 +14,7 @@ import batchspec
 from batchspec.core.errors import BatchspecError
 from batchspec.core.json_text import JsonError, parse
 
+_NO_SCHEMAS = {"prices.yaml", "codes"}
 _URN = "urn:batchspec:schema:"
 
 
@@ -21,6 +22,11 @@ def schema_text(name: str) -> str:
     """Return a schema's text, whole, for any validator. Raises BatchspecError where it is missing or damaged."""
     text = _text(name)
     return text if _URN not in text.replace(f'"$id": "{_URN}', "") else _written(packaged_schema(name))
+
+
+def schema_names() -> list[str]:
+    """Return the names of all schemas."""
+    return sorted({file.name for folder in _folders() if folder.is_dir() for file in folder.iterdir()} - _NO_SCHEMAS)
 
 
 def packaged_text(name: str) -> str:

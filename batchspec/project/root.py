@@ -33,9 +33,12 @@ def _existing_folder(folder: Path) -> Path:
     try:
         resolved = folder.resolve(strict=True)
     except FileNotFoundError:
-        raise FileProblemError(f"there is no folder `{folder}`", hint="name a folder that exists") from None
+        raise FileProblemError(
+            f"there is no folder `{folder}`", hint="name a folder that exists, or a file in one"
+        ) from None
     except (OSError, RuntimeError, ValueError) as error:
-        raise FileProblemError(f"the folder `{folder}` cannot be used", why=str(error)) from None
+        what = f"the folder `{folder}` cannot be used"
+        raise FileProblemError(what, why=str(error), hint="name another folder, or mend its rights") from None
     if not resolved.is_dir():
         raise FileProblemError(f"`{folder}` is not a folder", hint="name the folder that holds it")
     return resolved

@@ -48,3 +48,18 @@ def test_json_has_the_pages_as_they_are_written(tmp_path: Path) -> None:
     assert page["code"] == "limit"
     assert set(page) == {"code", "group", "meaning", "example", "why", "way_out"}
     assert len(Project(tmp_path).run("explain", "--json").document["codes"]) == len(load_pages())
+
+
+def test_a_schema_that_there_is_not_is_told_the_closest(tmp_path: Path) -> None:
+    told = Project(tmp_path).run("schema", "embedings.schema.json")
+    assert (told.code, told.out) == (3, "")
+    assert "did you mean `embeddings.schema.json`?" in told.err
+
+
+def test_a_project_is_not_begun_in_a_file(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    project.write("taken", "")
+    told = project.run("init", "taken")
+    assert told.code == 3
+    assert "`taken` is a file" in told.err
+    assert "help: name a folder" in told.err

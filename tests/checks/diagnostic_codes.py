@@ -69,3 +69,16 @@ def _texts(node: ast.expr) -> Iterator[str]:
         yield from _texts(node.orelse)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _CODE.fullmatch(node.value):
         yield node.value
+
+
+def without_way_out(package: Path, errors: frozenset[str]) -> list[str]:
+    """Return every place that makes one of these errors, or a finding, and says neither a hint nor findings."""
+    found = []
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in errors:
+                continue
+            given = {keyword.arg for keyword in node.keywords}
+            if not given & {"hint", "diagnostics", None} and len(node.args) < 2:
+                found.append(f"{path.relative_to(package).as_posix()}:{node.lineno}")
+    return found

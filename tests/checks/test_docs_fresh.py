@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from diagnostic_codes import codes_in
+from diagnostic_codes import codes_in, without_way_out
 
 from batchspec.core.canonical import RequestIdentity, body_digest, canonical
 from batchspec.core.code_pages import CodePage
@@ -69,6 +69,12 @@ def test_a_page_of_a_code_is_whole(page: CodePage) -> None:
     assert re.search(r"^\$ (?:[A-Z_]+=\S+ )*batchspec ", page.example, re.MULTILINE)
     assert min(len(page.meaning), len(page.why), len(page.way_out)) > 10
     assert all(text.endswith((".", "`")) for text in (page.meaning, page.why, page.way_out))
+
+
+def test_every_error_that_is_raised_says_a_way_out() -> None:
+    told = {"BatchspecError", "Diagnostic", "InvalidInputError", "FileProblemError", "StateError", "AccessError"}
+    told |= {"LockedError", "StaleError", "NotApprovedError", "LimitError", "ProviderError", "EmulatorError"}
+    assert without_way_out(ROOT / "batchspec", frozenset(told)) == []
 
 
 def test_every_code_that_a_golden_file_shows_is_one_that_was_found_in_the_source() -> None:
