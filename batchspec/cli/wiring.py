@@ -132,9 +132,13 @@ def _state_path(root: Path, settings: Settings, options: Options) -> Path:
         return options.state
     recorded = root / settings.state
     if options.provider == "emulator":
-        # What the emulator has answered must never count as done with the real provider.
-        return recorded.with_name("emulator") / recorded.name
+        return _emulated(recorded)
     return recorded
+
+
+def _emulated(state: Path) -> Path:
+    """Return the emulator's own state: what it has answered must never count as done with the real provider."""
+    return state.with_name("emulator") / state.name
 
 
 def load(project: Project) -> tuple[LoadedSpec, ...]:
@@ -199,6 +203,8 @@ def open_world(
         if refreshes and locked:
             provider = _provider(stack, project, options, console, interrupts, progress.note, needed=needs_provider)
         path = project.state if project.state.exists() or provider is not None else None
+        if path is None and _emulated(project.state).exists():
+            console.say("! nothing was sent to this provider yet; what the emulator has needs `--provider emulator`")
         ledger = stack.enter_context(SqliteLedger(path, project.settings.project_id))
         if provider is not None:
             ledger.bind(options.provider)

@@ -34,6 +34,14 @@ def test_init_then_apply_gives_results_without_a_key(tmp_path: Path) -> None:
     assert {".batchspec/", "results/"} <= set((shop.root / ".gitignore").read_text().splitlines())
 
 
+def test_whoever_forgets_the_emulator_is_told_that_its_results_are_apart(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    assert "emulator" not in project.run("status").err
+    assert project.run("apply", *EMULATED, "--yes", "--wait").code == 0
+    assert "needs `--provider emulator`" in project.run("status").err
+    assert project.run("status", *EMULATED).err == ""
+
+
 def test_init_never_overwrites(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.write("reviews.batchspec.yaml", "mine\n")
