@@ -136,6 +136,15 @@ def _state_path(root: Path, settings: Settings, options: Options) -> Path:
     return recorded
 
 
+def _recorded(project: Project, console: Console, *, required: bool) -> Path | None:
+    """Return the state's path; None where there is none and none is required, which may be a slip that is told."""
+    if project.state.exists() or required:
+        return project.state
+    if _emulated(project.state).exists():
+        console.say("! nothing was sent to this provider yet; what the emulator has needs `--provider emulator`")
+    return None
+
+
 def _emulated(state: Path) -> Path:
     """Return the emulator's own state: what it has answered must never count as done with the real provider."""
     return state.with_name("emulator") / state.name
@@ -202,9 +211,7 @@ def open_world(
         provider: MistralProvider | None = None
         if refreshes and locked:
             provider = _provider(stack, project, options, console, interrupts, progress.note, needed=needs_provider)
-        path = project.state if project.state.exists() or provider is not None else None
-        if path is None and _emulated(project.state).exists():
-            console.say("! nothing was sent to this provider yet; what the emulator has needs `--provider emulator`")
+        path = _recorded(project, console, required=provider is not None)
         ledger = stack.enter_context(SqliteLedger(path, project.settings.project_id))
         if provider is not None:
             ledger.bind(options.provider)
