@@ -140,7 +140,14 @@ def _joined(loaded: LoadedSpec, answers: Answers | None, findings: Findings) -> 
 
 
 def _in_columns(rows: Sequence[RenderedRow]) -> RenderedRows:
-    return rendered_rows(rows, ListedRows([row.row for row in rows]), range(len(rows)))
+    """Return requests that were made one by one; those of one row stand one after the other."""
+    listed: list[InputRow] = []
+    origins: list[int] = []
+    for request in rows:
+        if not listed or request.row is not listed[-1]:
+            listed.append(request.row)
+        origins.append(len(listed) - 1)
+    return rendered_rows(rows, ListedRows(listed), origins)
 
 
 def desired_chunks(

@@ -68,13 +68,17 @@ class ShownRow:
 
 @dataclass(slots=True, kw_only=True)
 class SpecReport:
-    """One spec: counts by variant and status of all rows, and the `rows` that are shown, failures first."""
+    """One spec: counts by variant and status of all rows, and the `rows` that are shown, failures first.
+
+    `absent` rows are not in the total: they go on from answers that are not there.
+    """
 
     name: str
     path: str
     endpoint: str
     output: str
     total: int = 0
+    absent: int = 0
     counts: dict[Variant, Counter[str]] = field(default_factory=dict)
     used: dict[Variant, Used] = field(default_factory=dict)
     rows: Sequence[ShownRow] = ()
@@ -111,6 +115,7 @@ def _gathered(loaded: LoadedSpec, world: World) -> SpecReport:
     findings = Findings()
     for chunk in rendered_chunks(loaded, world.ledger, findings, world.progress, world.stop):
         rows = chunk.rows
+        told.absent += sum(absence.rows for absence in chunk.absences)
         ways = [(index, target) for index, form in enumerate(rows.forms) for target in form.targets]
         digests = [identities[target].digest(rows.digests[index]) for index, target in ways]
         for row in _by_row(loaded, rows, ways, judged.standings(digests)):

@@ -62,7 +62,7 @@ def _spec(told: SpecReport, report: Report) -> str:
         f'<section aria-labelledby="{heading}">\n<h2 id="{heading}">{_text(told.name)}</h2>\n'
         f"<p class=dim>{_text(told.path)} &rarr; {_text(told.endpoint)} &rarr; {_text(told.output)}</p>\n"
         f"{_table((*_told_apart_by(told), *_statuses(told), 'tokens in', 'tokens out'), _variants(told))}"
-        f"{_cost(told, report)}{_chart(told)}{_jobs(told)}</section>\n"
+        f"{_absent(told)}{_cost(told, report)}{_chart(told)}{_jobs(told)}</section>\n"
     )
 
 
@@ -91,6 +91,12 @@ def _variants(told: SpecReport) -> Iterator[Sequence[str | int]]:
         }
         counts = [counted[status] for status in _statuses(told)]
         yield [*[parts[name] for name in head], *counts, used.input_tokens, used.output_tokens]
+
+
+def _absent(told: SpecReport) -> str:
+    if not told.absent:
+        return ""
+    return f"<p class=wait>{plural(told.absent, 'row')} without the answer to go on from.</p>\n"
 
 
 def _cost(told: SpecReport, report: Report) -> str:

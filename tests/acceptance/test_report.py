@@ -152,6 +152,20 @@ def test_failures_come_first(tmp_path: Path) -> None:
     assert "injected" in "".join(page.words).lower()
 
 
+def test_a_later_stage_has_its_answers_side_by_side_and_says_which_rows_wait(tmp_path: Path) -> None:
+    made = project(tmp_path, ["Chablis", "Comté"])
+    made.write(
+        "later.batchspec.yaml",
+        "batchspec: 1\nname: later\nmodel: mistral-small-latest\ninputs: {spec: wines, as: before}\n"
+        'matrix: {tone: [calm, loud]}\nprompt: "{{ matrix.tone }}: {{ row.before.text }}"\n',
+    )
+    assert "8 rows without the answer to go on from" in report(made)
+    assert made.run("apply", "--provider", "emulator", "--yes", "--wait").code == 0
+    page = Page(report(made))
+    assert [each["data-spec"] for each in page.named("article")] == ["wines"] * 2 + ["later"] * 8
+    assert sum(attributes.get("class") == "answer" for attributes in page.named("div")) == 8 * 2 + 2 * 4
+
+
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     made = project(tmp_path, ["Chablis"])
     made.write("taken/file", "")
