@@ -35,8 +35,7 @@ def run(arguments: Sequence[str], interrupts: Interrupts) -> int:  # noqa: PLR09
     except (click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except click.ClickException as error:
-        error.show(sys.stderr)
-        return ExitCode.INVALID
+        return _refuse(error, console, arguments)
     except BatchspecError as error:
         console.error(error)
         return error.exit_code
@@ -50,6 +49,20 @@ def run(arguments: Sequence[str], interrupts: Interrupts) -> int:  # noqa: PLR09
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of our own, told without a traceback
         console.bug(error)
         return ExitCode.ERROR
+
+
+def _refuse(error: click.ClickException, console: Console, arguments: Sequence[str]) -> int:
+    from batchspec.cli.usage import command_line_error
+
+    # Older releases of click write the help of a group by themselves.
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        error.show(sys.stderr)
+        return ExitCode.INVALID
+    # Options were not read; whoever wants a document is to get one all the same.
+    console.json = "--json" in arguments
+    told = command_line_error(error, arguments)
+    console.error(told)
+    return told.exit_code
 
 
 def _system_error(error: OSError) -> BatchspecError:

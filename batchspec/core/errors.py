@@ -64,6 +64,12 @@ class InvalidInputError(BatchspecError):
         self.diagnostics = tuple(diagnostics)
 
 
+class CommandLineError(InvalidInputError):
+    """The command line is wrong: a command or an option that there is not, a value that is missing or does not fit."""
+
+    code = "command-line"
+
+
 class AccessError(BatchspecError):
     """The key is missing, refused, or belongs to another workspace than the recorded jobs."""
 
