@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from batchspec.core.forms import Form
-from batchspec.core.lines import request_lines
+from batchspec.core.lines import request_lines, told_of
 from batchspec.core.matrix import variant_mark
 from batchspec.core.metering import Costing, Meter, Sends
 from batchspec.core.model import Target
@@ -40,7 +40,11 @@ class Outgoing:
         sends, group = self._group(targets)
         if self._costing is not None:
             self._meter(form.combination.label, self._costing).add(requests.digests, requests.bodies, sends)
-        for cut in self._cutter(form).add(request_lines(requests.custom_ids, requests.bodies), group):
+
+        def told(start: int, end: int) -> bytes:
+            return told_of(requests.custom_ids[start:end], requests.digests[start:end])
+
+        for cut in self._cutter(form).add(request_lines(requests.custom_ids, requests.bodies), group, told):
             self._keep(form, cut)
 
     def finish(self) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import chain, repeat
 
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.lookout import Lookout
@@ -23,15 +24,16 @@ from batchspec.core.errors import (
     UnresolvedError,
 )
 from batchspec.core.ledger import Claim, ClaimConflictError, ClaimLine, ClaimRequest
-from batchspec.core.lines import as_inline_request, inline_custom_id, read_spooled_lines
-from batchspec.core.model import RemoteFile
+from batchspec.core.lines import as_inline_request, inline_custom_id, read_told
+from batchspec.core.model import RemoteFile, RequestDigest
 from batchspec.core.planning import PendingShard
-from batchspec.core.ports import Progress, Provider, SpooledFile
+from batchspec.core.ports import Provider, SpooledFile
 from batchspec.core.protocol import Payload, job_request, may_send
 from batchspec.core.spec import Spec
 
 _MOST_LINE_ERRORS = 20
-_SHOWN_EVERY = 1_000
+# Skips the function that a NamedTuple has for its keywords, which a million lines would feel.
+_new = tuple.__new__
 
 
 class RequestsRefusedError(Exception):
@@ -99,7 +101,7 @@ def submit(
         for part in shard.parts:
             waiting[part.sha256] -= 1
             if not waiting[part.sha256]:
-                world.spool.path(part.sha256).unlink(missing_ok=True)
+                world.spool.remove(part.sha256)
     return Submitted(jobs=jobs, requests=requests, unknown=tuple(unknown), given_up=given_up)
 
 
@@ -142,9 +144,9 @@ class _Sending:
 
     def _claim(self) -> Claim:
         shard, world = self._shard, self._world
-        digest = shard_digest(shard.endpoint, shard.model, (line.digest for line in self._lines()))
+        digests = chain.from_iterable(digests for _, digests in self._requests())
         request = ClaimRequest(
-            shard=digest,
+            shard=shard_digest(shard.endpoint, shard.model, digests),
             spec=shard.spec,
             endpoint=shard.endpoint,
             model=shard.model,
@@ -157,18 +159,27 @@ class _Sending:
         )
         world.progress.start("claiming", total=shard.requests, unit="requests")
         world.checkpoint("submit:before-claim")
-        claim = world.ledger.claim(request, _counted(self._lines(), world.progress), world.clock.now())
+        claim = world.ledger.claim(request, self._lines(), world.clock.now())
         world.checkpoint("submit:after-claim")
         world.progress.finish()
         return claim
 
     def _lines(self) -> Iterator[ClaimLine]:
-        """Read the spooled parts back: what is claimed is what lies on disk and will be sent."""
+        """Yield what is to be claimed, under the custom_ids that the provider is given."""
+        for custom_ids, digests in self._requests():
+            names = map(inline_custom_id, digests) if self._shard.inline else custom_ids
+            yield from map(_new, repeat(ClaimLine), zip(names, digests, strict=True))
+            self._world.progress.advance(len(digests))
+
+    def _requests(self) -> Iterator[tuple[Sequence[str], Sequence[RequestDigest]]]:
+        """Yield the custom_ids and digests of the shard's requests, as was told when its lines were written."""
         for part in self._shard.parts:
-            with self._world.spool.path(part.sha256).open("rb") as stream:
-                for line in read_spooled_lines(stream):
-                    digest = self._identity.digest(line.body)
-                    yield ClaimLine(inline_custom_id(digest) if self._shard.inline else line.custom_id, digest)
+            missing = part.lines
+            for piece in self._world.spool.told(part.sha256):
+                custom_ids, bodies = read_told(piece)
+                missing -= len(bodies)
+                yield custom_ids, list(map(self._identity.digest, bodies))
+            assert missing == 0, "each line of a part was told of"
 
     def _payload(self, claim: Claim, *, reuse: bool) -> tuple[Payload, bool]:
         """Return what the job is made of, and whether any of it had been uploaded before."""
@@ -192,11 +203,11 @@ class _Sending:
 
     def _inline_requests(self) -> Iterator[bytes]:
         """Yield the requests with their identities, which are of the spooled lines, as custom_ids."""
-        spool = self._world.spool
-        (part,), (outgoing,) = self._shard.parts, self._outgoing
-        with spool.path(part.sha256).open("rb") as named, spool.path(outgoing.sha256).open("rb") as sent:
-            for line, wire in zip(read_spooled_lines(named), sent, strict=True):
-                yield as_inline_request(wire, self._identity.digest(line.body))
+        spool, (outgoing,) = self._world.spool, self._outgoing
+        with spool.path(outgoing.sha256).open("rb") as sent:
+            digests = chain.from_iterable(digests for _, digests in self._requests())
+            for digest, wire in zip(digests, sent, strict=True):
+                yield as_inline_request(wire, digest)
 
     def _upload(self, claim: Claim, part: SpooledFile, *, reuse: bool) -> tuple[RemoteFile, bool]:
         """Return a part's file at the provider, and whether it was there before."""
@@ -293,10 +304,3 @@ class _Sending:
             if number in wanted
         }
         return RequestsRefusedError(self._shard.spec, messages)
-
-
-def _counted(lines: Iterable[ClaimLine], progress: Progress) -> Iterator[ClaimLine]:
-    for number, line in enumerate(lines, 1):
-        yield line
-        if not number % _SHOWN_EVERY:
-            progress.advance(_SHOWN_EVERY)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from batchspec.core.json_text import encode_string
 from batchspec.core.model import BodyDigest, RequestDigest, Target
@@ -175,13 +175,13 @@ def shard_digest(endpoint: str, model: str, requests: Iterable[RequestDigest]) -
     for digest in requests:
         shelves[digest[0]] += digest
     for shelf in shelves:
-        state.update(b"".join(sorted(_cut(shelf))))
+        state.update(b"".join(sorted(cut_apart(bytes(shelf), REQUEST_DIGEST_BYTES))))
     return state.hexdigest()[:32]
 
 
-def _cut(digests: bytearray) -> Iterator[bytes]:
-    size = REQUEST_DIGEST_BYTES
-    return (bytes(digests[start : start + size]) for start in range(0, len(digests), size))
+def cut_apart(joined: bytes, size: int) -> list[bytes]:
+    """Return digests of one size that were joined."""
+    return [joined[start : start + size] for start in range(0, len(joined), size)]
 
 
 def default_custom_id(body: BodyDigest) -> str:

@@ -156,12 +156,12 @@ class SpoolWriter(Protocol):
     lines: int
     size: int
 
-    def add(self, lines: Sequence[bytes]) -> None:
-        """Append lines, each with its newline."""
+    def add(self, lines: Sequence[bytes], told: bytes = b"") -> None:
+        """Append lines, each with its newline. What is `told` of them is kept beside the file."""
         ...
 
     def fork(self) -> SpoolWriter:
-        """Return another file that begins with what this one holds so far."""
+        """Return another file that begins with what this one holds so far, and with what was told of it."""
         ...
 
     def finish(self) -> SpooledFile:
@@ -178,6 +178,14 @@ class Spool(Protocol):
 
     def path(self, sha256: str) -> Path:
         """Return where a finished file lies."""
+        ...
+
+    def told(self, sha256: str) -> Iterator[bytes]:
+        """Yield what was told of a finished file's lines, piece by piece as it was added."""
+        ...
+
+    def remove(self, sha256: str) -> None:
+        """Let a finished file go, and what was told of it."""
         ...
 
 

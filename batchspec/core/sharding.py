@@ -15,6 +15,9 @@ MOST_INLINE = 10_000
 _T = TypeVar("_T", bound=Hashable)
 """What tells targets apart."""
 
+Told = Callable[[int, int], bytes]
+"""Returns what is to be kept beside a file about those of some lines that stand from one index up to another."""
+
 _LARGEST_INLINE = 16_000_000
 _AUTO_REQUESTS, _AUTO_BYTES = 100, 1_000_000
 
@@ -66,8 +69,10 @@ class ShardCutter(Generic[_T]):
         self._one_part = one_part
         self._cohorts: list[_Cohort[_T]] = [_Cohort(frozenset(self._order), begin())]
 
-    def add(self, lines: Sequence[bytes], targets: frozenset[_T]) -> Iterator[CutShard[_T]]:
-        """Add lines; yield the shards that are full and therefore end before one of them."""
+    def add(
+        self, lines: Sequence[bytes], targets: frozenset[_T], told: Told = lambda *_: b""
+    ) -> Iterator[CutShard[_T]]:
+        """Add lines, and what is told of them; yield the shards that are full and therefore end before one of them."""
         self._part(targets)
         size = sum(map(len, lines))
         for cohort in self._cohorts:
@@ -75,19 +80,19 @@ class ShardCutter(Generic[_T]):
                 continue
             roomy = cohort.writer.size + size <= self._limits.bytes_per_file
             if roomy and cohort.lines + len(lines) <= self._limits.requests_per_job:
-                cohort.writer.add(lines)
+                cohort.writer.add(lines, told(0, len(lines)))
             else:
-                yield from self._add_singly(cohort, lines)
+                yield from self._add_singly(cohort, lines, told)
 
-    def _add_singly(self, cohort: _Cohort[_T], lines: Sequence[bytes]) -> Iterator[CutShard[_T]]:
-        for line in lines:
+    def _add_singly(self, cohort: _Cohort[_T], lines: Sequence[bytes], told: Told) -> Iterator[CutShard[_T]]:
+        for index, line in enumerate(lines):
             file_full = cohort.writer.lines > 0 and cohort.writer.size + len(line) > self._limits.bytes_per_file
             if cohort.lines >= self._limits.requests_per_job or (file_full and self._one_part):
                 yield self._cut(cohort)
             elif file_full:
                 cohort.full += (cohort.writer.finish(),)
                 cohort.writer = self._begin()
-            cohort.writer.add((line,))
+            cohort.writer.add((line,), told(index, index + 1))
 
     def finish(self) -> Iterator[CutShard[_T]]:
         """Yield the shards that are still open and not empty. The cutter is not used afterwards."""
@@ -122,7 +127,7 @@ class CountingWriter:
         self.lines = lines
         self.size = size
 
-    def add(self, lines: Sequence[bytes]) -> None:
+    def add(self, lines: Sequence[bytes], told: bytes = b"") -> None:  # noqa: ARG002 - there is no file
         """Count lines."""
         self.lines += len(lines)
         self.size += sum(map(len, lines))

@@ -20,6 +20,8 @@ from batchspec.core.ports import SpooledFile
 from batchspec.project.atomic import unwritable
 
 _BUFFER = 1024 * 1024
+_LENGTH_BYTES = 4
+_OWN = ("*.jsonl", "*.told", ".open-*")
 
 
 class DiskSpool:
@@ -52,6 +54,17 @@ class DiskSpool:
         """Return where a finished file lies."""
         return self._folder / f"{sha256}.jsonl"
 
+    def told(self, sha256: str) -> Iterator[bytes]:
+        """Yield what was told of a finished file's lines, piece by piece as it was added."""
+        with (self._folder / f"{sha256}.told").open("rb") as stream:
+            while length := stream.read(_LENGTH_BYTES):
+                yield stream.read(int.from_bytes(length, "big"))
+
+    def remove(self, sha256: str) -> None:
+        """Let a finished file go, and what was told of it."""
+        for path in (self.path(sha256), self._folder / f"{sha256}.told"):
+            path.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Remove every file, finished or not."""
         for writer in self._open:
@@ -61,7 +74,7 @@ class DiskSpool:
 
     def _clear(self) -> None:
         if self._folder.is_dir():
-            for path in (*self._folder.glob("*.jsonl"), *self._folder.glob(".open-*")):
+            for path in (path for pattern in _OWN for path in self._folder.glob(pattern)):
                 # What cannot be removed costs room and nothing else; a file's name is the digest of what is in it.
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
@@ -81,12 +94,15 @@ class DiskSpoolWriter:
         self._stream = stream
         self._begin = begin
         self._digest = hashlib.sha256()
+        self._told: BinaryIO | None = None
 
-    def add(self, lines: Sequence[bytes]) -> None:
-        """Append lines."""
+    def add(self, lines: Sequence[bytes], told: bytes = b"") -> None:
+        """Append lines. What is `told` of them is kept beside the file."""
         block = b"".join(lines)
         try:
             self._stream.write(block)
+            if told:
+                self._beside().write(len(told).to_bytes(_LENGTH_BYTES, "big") + told)
         except OSError as error:
             raise unwritable(self._temporary, error) from None
         self._digest.update(block)
@@ -94,12 +110,12 @@ class DiskSpoolWriter:
         self.size += len(block)
 
     def fork(self) -> DiskSpoolWriter:
-        """Return another file that begins with what this one holds so far."""
+        """Return another file that begins with what this one holds so far, and with what was told of it."""
         twin = self._begin()
         with _on_disk(self._temporary):
-            self._stream.flush()
-            with self._temporary.open("rb") as source:
-                shutil.copyfileobj(source, twin._stream, _BUFFER)
+            _copy(self._stream, self._temporary, twin._stream)
+            if self._told is not None:
+                _copy(self._told, self._temporary_told, twin._beside())
         twin.lines, twin.size = self.lines, self.size
         twin._digest = self._digest.copy()
         return twin
@@ -111,6 +127,10 @@ class DiskSpoolWriter:
             self.discard()
             return SpooledFile(sha256, 0, 0)
         with _on_disk(self._temporary):
+            if self._told is not None:
+                # As short-lived as the command, it need not survive the machine.
+                self._told.close()
+                self._temporary_told.replace(self._folder / f"{sha256}.told")
             self._stream.flush()
             os.fsync(self._stream.fileno())
             self._stream.close()
@@ -124,10 +144,31 @@ class DiskSpoolWriter:
 
     def discard(self) -> None:
         """Throw away what is not finished; a disk that refuses even that leaves it to the next run."""
-        with suppress(OSError):
-            self._stream.close()
-        with suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
+        for stream in (self._stream, self._told):
+            with suppress(OSError):
+                if stream is not None:
+                    stream.close()
+        for path in (self._temporary, self._temporary_told):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    @property
+    def _temporary_told(self) -> Path:
+        return self._temporary.with_suffix(".told")
+
+    def _beside(self) -> BinaryIO:
+        """Return where what is told goes; the first time, make it."""
+        if self._told is None:
+            handle = os.open(self._temporary_told, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._told = os.fdopen(handle, "wb", buffering=_BUFFER)
+        return self._told
+
+
+def _copy(written: BinaryIO, path: Path, to: BinaryIO) -> None:
+    """Copy what was written to a stream so far."""
+    written.flush()
+    with path.open("rb") as source:
+        shutil.copyfileobj(source, to, _BUFFER)
 
 
 @contextmanager

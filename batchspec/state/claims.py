@@ -89,7 +89,7 @@ class Claims(Jobs):
         connection = self._database.conn
         connection.executemany(
             "INSERT INTO claim_line VALUES (?, ?, ?, ?)",
-            [(claim_id, first + index, line.custom_id, line.digest) for index, line in enumerate(lines)],
+            ((claim_id, number, *line) for number, line in enumerate(lines, first)),
         )
         # In the order of the key, so that the tree's pages are filled one after the other.
         digests = sorted(line.digest for line in lines)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar, cast
 
-from batchspec.core.canonical import BODY_DIGEST_BYTES, REQUEST_DIGEST_BYTES
+from batchspec.core.canonical import BODY_DIGEST_BYTES, REQUEST_DIGEST_BYTES, cut_apart
 from batchspec.core.json_text import encode_read, parse
 from batchspec.core.model import BodyDigest, RequestDigest
 from batchspec.state.seen import Seen
@@ -129,7 +129,7 @@ class SqliteScratch:
     def rows(self, spec: str) -> Iterator[tuple[str, BodyDigest]]:
         """Yield the rows that `add_ids` remembered."""
         for ids, bodies, _ in self._written(_Kept("id", spec)):
-            yield from zip(_texts(ids), map(BodyDigest, _cut(bodies, BODY_DIGEST_BYTES)), strict=True)
+            yield from zip(_texts(ids), map(BodyDigest, cut_apart(bodies, BODY_DIGEST_BYTES)), strict=True)
         for custom_id, body in self._connection.execute("SELECT custom_id, body FROM id WHERE spec = ?", [spec]):
             yield custom_id, BodyDigest(body)
 
@@ -148,7 +148,7 @@ class SqliteScratch:
         """Return a table with room for twice as many keys, which holds those that are written down."""
         larger = Seen(2 * expected)
         for keys, _, _ in self._written(kept):
-            larger.add(_texts(keys) if kept.kind == "id" else _cut(keys, _KEY_BYTES[kept.kind]))
+            larger.add(_texts(keys) if kept.kind == "id" else cut_apart(keys, _KEY_BYTES[kept.kind]))
         return larger
 
     def _write_down(self, kept: _Kept, keys: bytes, bodies: bytes = b"", places: bytes = b"") -> None:
@@ -162,16 +162,18 @@ class SqliteScratch:
         """Move what is written down to where it can be looked up."""
         for keys, bodies, places in self._written(kept):
             if kept.kind == "id":
-                texts, cut = _texts(keys), _cut(bodies, BODY_DIGEST_BYTES)
+                texts, cut = _texts(keys), cut_apart(bodies, BODY_DIGEST_BYTES)
                 listed = zip(texts, cut, cast(_Places, parse(places)) or [_NOWHERE] * len(texts), strict=True)
                 rows = [(kept.spec, custom_id, body, *place) for custom_id, body, place in listed]
                 self._connection.executemany(_ADD_ID, rows)
             elif kept.kind == "body":
                 self._connection.executemany(
-                    _ADD_BODY, [(kept.spec, key) for key in sorted(_cut(keys, BODY_DIGEST_BYTES))]
+                    _ADD_BODY, [(kept.spec, key) for key in sorted(cut_apart(keys, BODY_DIGEST_BYTES))]
                 )
             else:
-                self._connection.executemany(_ADD_REQUEST, [(key,) for key in sorted(_cut(keys, REQUEST_DIGEST_BYTES))])
+                self._connection.executemany(
+                    _ADD_REQUEST, [(key,) for key in sorted(cut_apart(keys, REQUEST_DIGEST_BYTES))]
+                )
         self._connection.execute("DELETE FROM written WHERE kind = ? AND spec = ?", kept)
 
     def _known(self, columns: str, key: str, spec: str, keys: Sequence[str | bytes]) -> Iterator[tuple[Any, ...]]:
@@ -182,11 +184,6 @@ class SqliteScratch:
 
 def _texts(keys: bytes) -> list[str]:
     return cast(list[str], parse(keys))
-
-
-def _cut(joined: bytes, size: int) -> list[bytes]:
-    """Return the keys of one size that were joined."""
-    return [joined[start : start + size] for start in range(0, len(joined), size)]
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import greenlet
@@ -23,7 +23,7 @@ from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity, body_digest
 from batchspec.core.errors import BatchspecError
 from batchspec.core.ledger import RequestStatus
-from batchspec.core.lines import request_line
+from batchspec.core.lines import read_request_lines, request_line, told_of
 from batchspec.core.model import RequestDigest
 from batchspec.core.planning import PendingShard, decide
 from batchspec.core.ports import SpooledFile, SpoolWriter
@@ -65,6 +65,13 @@ class _Spool:
         if not path.exists():
             path.write_bytes(self._contents[sha256])
         return path
+
+    def told(self, sha256: str) -> Iterator[bytes]:
+        lines = list(read_request_lines(self._contents[sha256].splitlines(keepends=True)))
+        yield told_of([line.custom_id for line in lines], [line.body for line in lines])
+
+    def remove(self, sha256: str) -> None:
+        (self._folder / sha256).unlink(missing_ok=True)
 
     def begin(self) -> SpoolWriter:
         raise AssertionError("no file is made on the way")

@@ -22,9 +22,11 @@ from batchspec.core.lines import (
     as_inline_request,
     read_request_line,
     read_request_lines,
-    read_spooled_lines,
+    read_told,
     request_line,
+    request_lines,
     request_of_inline,
+    told_of,
 )
 from batchspec.core.model import BodyDigest, RequestDigest
 
@@ -123,10 +125,12 @@ def test_a_line_leads_back_to_its_custom_id_and_to_the_digest_of_its_body(custom
 
 
 @given(rows=st.lists(st.tuples(IDS, BODIES), max_size=5))
-def test_a_spooled_file_is_read_the_same_by_its_bytes_and_by_its_values(rows: list[tuple[str, object]]) -> None:
-    data = b"".join(request_line(custom_id, canonical(body)) for custom_id, body in rows)
-    lines = data.splitlines(keepends=True) if b"\r" not in data else [line + b"\n" for line in data.split(b"\n")[:-1]]
-    assert list(read_spooled_lines(lines)) == list(read_request_lines(lines))
+def test_what_is_told_of_lines_is_what_reading_them_finds(rows: list[tuple[str, object]]) -> None:
+    bodies = [canonical(body) for _, body in rows]
+    data = b"".join(request_lines([custom_id for custom_id, _ in rows], bodies))
+    lines = [line + b"\n" for line in data.split(b"\n")[:-1]]
+    custom_ids, digests = read_told(told_of([custom_id for custom_id, _ in rows], list(map(body_digest, bodies))))
+    assert list(zip(custom_ids, digests, strict=True)) == list(read_request_lines(lines))
     assert len(lines) == len(rows)
 
 

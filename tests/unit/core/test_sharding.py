@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -23,29 +23,33 @@ class Memory:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.told: dict[str, bytes] = {}
 
-    def begin(self, held: bytes = b"", lines: int = 0) -> MemoryWriter:
-        return MemoryWriter(self, held, lines)
+    def begin(self, held: bytes = b"", lines: int = 0, told: tuple[bytes, ...] = ()) -> MemoryWriter:
+        return MemoryWriter(self, held, lines, told)
 
 
 class MemoryWriter:
-    def __init__(self, memory: Memory, held: bytes, lines: int) -> None:
+    def __init__(self, memory: Memory, held: bytes, lines: int, told: tuple[bytes, ...]) -> None:
+        self._told = told
         self.lines = lines
         self.size = len(held)
         self._held = held
         self._memory = memory
 
-    def add(self, lines: Sequence[bytes]) -> None:
+    def add(self, lines: Sequence[bytes], told: bytes = b"") -> None:
+        self._told += (told,)
         self._held += b"".join(lines)
         self.lines += len(lines)
         self.size += sum(map(len, lines))
 
     def fork(self) -> MemoryWriter:
-        return self._memory.begin(self._held, self.lines)
+        return self._memory.begin(self._held, self.lines, self._told)
 
     def finish(self) -> SpooledFile:
         sha256 = hashlib.sha256(self._held).hexdigest()
         self._memory.files[sha256] = self._held
+        self._memory.told[sha256] = b"".join(self._told)
         return SpooledFile(sha256, self.lines, self.size)
 
 
@@ -57,8 +61,13 @@ def cut(models: Sequence[str], needs: Needs, bounds: Limits) -> tuple[list[CutSh
     memory = Memory()
     cutter = ShardCutter(models, bounds, memory.begin)
     runs = [(wanted, [line for line, _ in run]) for wanted, run in groupby(needs, key=itemgetter(1))]
-    shards = [shard for wanted, lines in runs for shard in cutter.add(lines, wanted)]
+    shards = [shard for wanted, lines in runs for shard in cutter.add(lines, wanted, telling(lines))]
     return [*shards, *cutter.finish()], memory
+
+
+def telling(lines: Sequence[bytes]) -> Callable[[int, int], bytes]:
+    """What is told of lines is here what they say, so that beside each file must lie the same as in it."""
+    return lambda start, end: b"".join(lines[start:end])
 
 
 def content(shard: CutShard[str], memory: Memory) -> bytes:
@@ -183,6 +192,7 @@ def test_each_models_files_hold_exactly_the_lines_it_needs_in_order(
         assert 0 < shard.lines <= count
         for part in shard.parts:
             held = memory.files[part.sha256]
+            assert memory.told[part.sha256] == held
             assert (part.lines, part.size) == (held.count(b"\n"), len(held))
             assert part.size <= size or part.lines == 1
         assert list(shard.targets) == [model for model in MODELS if model in shard.targets]

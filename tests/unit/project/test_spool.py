@@ -84,19 +84,59 @@ def test_a_fork_of_nothing_is_empty(spool: DiskSpool) -> None:
     assert spool.path(twin.finish().sha256).read_bytes() == b"x\n"
 
 
+def test_what_is_told_of_lines_is_kept_beside_them_piece_by_piece(spool: DiskSpool) -> None:
+    writer = spool.begin()
+    writer.add([b"one\n", b"two\n"], b"\x00\n1, 2")
+    writer.add([b"three\n"], b"3" * 70_000)
+    done = writer.finish()
+    assert list(spool.told(done.sha256)) == [b"\x00\n1, 2", b"3" * 70_000]
+    assert spool.path(done.sha256).read_bytes() == b"one\ntwo\nthree\n"
+
+
+def test_a_fork_has_what_was_told_before_it_and_goes_on_apart(spool: DiskSpool) -> None:
+    writer = spool.begin()
+    writer.add([b"common\n"], b"c")
+    twin = writer.fork()
+    writer.add([b"left\n"], b"l")
+    twin.add([b"right\n"], b"r")
+    left, right = writer.finish(), twin.finish()
+    assert list(spool.told(left.sha256)) == [b"c", b"l"]
+    assert list(spool.told(right.sha256)) == [b"c", b"r"]
+
+
+def test_a_file_that_is_removed_takes_with_it_what_was_told_of_it(spool: DiskSpool, tmp_path: Path) -> None:
+    writer = spool.begin()
+    writer.add([b"x\n"], b"told")
+    done = writer.finish()
+    names = sorted(path.name for path in (tmp_path / "spool").iterdir())
+    assert names == [f"{done.sha256}.jsonl", f"{done.sha256}.told"]
+    spool.remove(done.sha256)
+    assert list((tmp_path / "spool").iterdir()) == []
+    spool.remove(done.sha256)
+
+
+def test_what_is_told_is_for_its_owner_alone(spool: DiskSpool, tmp_path: Path) -> None:
+    writer = spool.begin()
+    writer.add([b"x\n"], b"told")
+    writer.finish()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "spool").iterdir()} == {0o600}
+
+
 def test_closing_leaves_nothing_behind(tmp_path: Path) -> None:
     with DiskSpool(tmp_path) as spool:
-        spool.begin().add([b"unfinished\n"])
+        spool.begin().add([b"unfinished\n"], b"told")
         finished = spool.begin()
-        finished.add([b"finished\n"])
+        finished.add([b"finished\n"], b"told")
         finished.finish()
-        assert len(list(tmp_path.iterdir())) == 2
+        assert len(list(tmp_path.iterdir())) == 4
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_run_has_left_is_cleared_by_the_next_and_nothing_else_is(tmp_path: Path) -> None:
     (tmp_path / ".open-abc.jsonl").write_bytes(b"half")
+    (tmp_path / ".open-abc.told").write_bytes(b"half")
     (tmp_path / f"{'0' * 64}.jsonl").write_bytes(b"whole")
+    (tmp_path / f"{'0' * 64}.told").write_bytes(b"told")
     (tmp_path / "notes.txt").write_bytes(b"someone's")
     with DiskSpool(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
