@@ -47,17 +47,23 @@ class Declarations(PlanMemos):
         connection = self._database.conn
         with transaction(self._database):
             connection.execute(
-                "CREATE TEMP TABLE wanted (form TEXT, custom_id TEXT, body BLOB, PRIMARY KEY (form, custom_id))"
-                " WITHOUT ROWID"
-            )
-            for chunk in chunks(rows, BULK):
-                connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?)", chunk)
-            connection.execute(
                 "INSERT INTO spec (name, path, models) VALUES (?, ?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET path = excluded.path, models = excluded.models",
                 [spec, path, write_targets(targets)],
             )
             spec_id = self._spec_id(spec)
+            if connection.execute("SELECT 1 FROM declared WHERE spec_id = ? LIMIT 1", [spec_id]).fetchone() is None:
+                # There is nothing to compare with.
+                for chunk in chunks(rows, BULK):
+                    add = f"INSERT OR IGNORE INTO declared VALUES ({spec_id:d}, ?, ?, ?)"
+                    connection.executemany(add, chunk)
+                return
+            connection.execute(
+                "CREATE TEMP TABLE wanted (form TEXT, custom_id TEXT, body BLOB, PRIMARY KEY (form, custom_id))"
+                " WITHOUT ROWID"
+            )
+            for chunk in chunks(rows, BULK):
+                connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?)", chunk)
             if whole:
                 connection.execute(
                     "DELETE FROM declared WHERE spec_id = ? AND NOT EXISTS (SELECT 1 FROM wanted"

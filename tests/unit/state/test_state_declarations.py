@@ -102,6 +102,9 @@ def test_rows_that_cannot_be_read_to_their_end_leave_what_was(ledger: SqliteLedg
     with pytest.raises(OSError, match="the scratch is gone"):
         ledger.declare("triage", "p", [Target("m")], broken())
     assert declared(ledger, "a", "b") == dict(rows("a"))
+    with pytest.raises(OSError, match="the scratch is gone"):
+        ledger.declare("another", "p", [Target("m")], broken())
+    assert (count(ledger, "another"), ledger.declared_targets("another")) == (0, frozenset())
     declare(ledger, rows("b"))
     assert declared(ledger, "a", "b") == dict(rows("b"))
 
