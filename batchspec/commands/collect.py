@@ -1,4 +1,4 @@
-"""Takes in what an ended job has to give: both files, checked as wholes, joined by custom_id, never half."""
+"""Takes in what an ended job has to give: every line joined by custom_id, and no end before its files are whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from batchspec.core.awaited import Awaited
 from batchspec.core.errors import ProviderRefusedError
 from batchspec.core.ledger import Claim
 from batchspec.core.model import BatchJob, BatchJobStatus, RequestDigest
-from batchspec.core.outcomes import Outcome, ResultLine, ResultLineError, custom_id_of, read_result_line, without_a_line
+from batchspec.core.outcomes import Outcome, ResultLine, ResultLineError, read_result_line, without_a_line
 from batchspec.core.ports import Provider
 from batchspec.core.protocol import counts_as_gone
 
@@ -26,18 +26,13 @@ _LONGEST_QUARANTINED = 1024 * 1024
 
 @dataclass(slots=True)
 class _Reading:
-    """The result files of a job as read once through: where they lie, and what stands in them."""
+    """The result files of a job as fetched once: where they lie, and why what is `gone` will not come.
+
+    `odd` are the lines that fit no request, each with its reason.
+    """
 
     files: list[Path]
-    fingerprint: str
     gone: str | None = None
-
-
-@dataclass(slots=True)
-class _TakenIn:
-    """Result lines sorted out: answers to be recorded, and lines that fit no request, each with its reason."""
-
-    answers: list[tuple[RequestDigest, Outcome]]
     odd: list[tuple[str, bytes]] = field(default_factory=list)
 
 
@@ -46,23 +41,21 @@ def collect(
 ) -> bool:
     """Take in an ended job's answers; tell whether that was done.
 
-    Result files with fewer requests than the job must have answered are fetched again; they are believed once they
-    have come with the same bytes twice. Requests without a line get an explicit outcome: lost, where the job (`gone`)
-    or a file of it is no longer at the provider.
+    Result files with fewer requests than the job must have answered are fetched again. What their lines say is taken
+    in; that a request has none is believed once they have come with the same bytes twice. Such a request gets an
+    explicit outcome: lost, where the job (`gone`) or a file of it is no longer at the provider.
     """
     with ExitStack() as cleanup:
         awaited = cleanup.enter_context(world.ledger.awaited(claim.id))
         try:
-            reading = _read_whole(job, awaited, world, provider, cleanup, gone)
+            reading = _take_in(claim, job, awaited, world, provider, cleanup, gone)
         except _NotYetError as error:
             notes.add(f"job {job.id}: {error}")
             return False
         if reading is None:
             notes.add(f"job {job.id}: its result files came incomplete {_READS} times; run again to try once more")
             return False
-        world.checkpoint("collect:before-take-in")
-        odd = _take_in(claim, reading, awaited, world)
-        world.checkpoint("collect:after-take-in")
+        odd = reading.odd
         missing = awaited.missing()
         if missing:
             outcome = without_a_line(job.status, job.errors, reading.gone)
@@ -81,7 +74,8 @@ class _NotYetError(Exception):
     """A result file that is not there, though it may only not be there yet."""
 
 
-def _read_whole(
+def _take_in(
+    claim: Claim,
     job: BatchJob,
     awaited: Awaited,
     world: World,
@@ -89,6 +83,7 @@ def _read_whole(
     cleanup: ExitStack,
     gone: str | None,
 ) -> _Reading | None:
+    """Record the answers; return what was read last, or None where it is not to be believed that it was all."""
     # The counters may lag. SUCCESS means that every line was processed; of any other end only they tell.
     succeeded = job.status is BatchJobStatus.SUCCESS
     expected = awaited.count if succeeded else min(job.succeeded_requests + job.failed_requests, awaited.count)
@@ -96,14 +91,27 @@ def _read_whole(
     for number in range(1, _READS + 1):
         reading = _download(job, world, provider, cleanup)
         reading.gone = reading.gone or gone
-        if reading.gone or reading.fingerprint in earlier or _answered(reading, awaited, number) >= expected:
+        world.checkpoint("collect:before-take-in")
+        found = _take_in_all(claim, reading, awaited, number, world)
+        world.checkpoint("collect:after-take-in")
+        if reading.gone or found >= expected:
             return reading
-        earlier.add(reading.fingerprint)
+        came = _fingerprint(reading)
+        if came in earlier:
+            return reading
+        earlier.add(came)
     return None
 
 
-def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStack) -> _Reading:
+def _fingerprint(reading: _Reading) -> str:
     state = hashlib.sha256()
+    for path in reading.files:
+        with path.open("rb") as stream:
+            state.update(hashlib.file_digest(stream, "sha256").digest())
+    return state.hexdigest()
+
+
+def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStack) -> _Reading:
     files = []
     if not (job.input_files or job.output_file or job.error_file):
         path = world.downloads / f"{job.id}.outputs.jsonl"
@@ -112,8 +120,8 @@ def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStac
             make_private(path)
             path.write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
         except ProviderRefusedError as error:
-            return _Reading(files=[], fingerprint="", gone=_expired(error, "the list of answers", job, world))
-        return _Reading(files=[path], fingerprint=hashlib.sha256(path.read_bytes()).hexdigest())
+            return _Reading(files=[], gone=_expired(error, "the list of answers", job, world))
+        return _Reading(files=[path])
     gone = None
     for kind, file_id in (("output", job.output_file), ("error", job.error_file)):
         if file_id is None:
@@ -125,12 +133,10 @@ def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStac
         except ProviderRefusedError as error:
             gone = _expired(error, f"the {kind} file {file_id}", job, world)
             continue
-        with path.open("rb") as stream:
-            state.update(hashlib.file_digest(stream, "sha256").digest())
         files.append(path)
     if not files and gone is None and (job.succeeded_requests or job.status is BatchJobStatus.SUCCESS):
         gone = _left(job, "it has ended and names no file of its answers", world)
-    return _Reading(files=files, fingerprint=state.hexdigest(), gone=gone)
+    return _Reading(files=files, gone=gone)
 
 
 def make_private(path: Path) -> None:
@@ -152,60 +158,45 @@ def _left(job: BatchJob, what: str, world: World) -> str:
     return what
 
 
-def _answered(reading: _Reading, awaited: Awaited, number: int) -> int:
-    """Return how many of the job's requests the files have a line for."""
+def _take_in_all(claim: Claim, reading: _Reading, awaited: Awaited, number: int, world: World) -> int:
+    """Record the answers of a reading, by its number, chunk by chunk; return how many requests it has a line for."""
     found = 0
-    for lines in _chunks(reading):
-        custom_ids = []
-        for line in lines:
-            try:
-                custom_ids.append(custom_id_of(line))
-            except ResultLineError:
-                continue
-        found += awaited.note(custom_ids, number)
-    return found
-
-
-def _take_in(claim: Claim, reading: _Reading, awaited: Awaited, world: World) -> list[tuple[str, bytes]]:
-    """Record the answers, chunk by chunk; return the lines that fit no request, each with its reason."""
-    odd: list[tuple[str, bytes]] = []
     world.progress.start("collecting", total=awaited.count, unit="requests")
     for lines in _chunks(reading):
         world.stop()
-        odd += _take_in_chunk(claim, lines, awaited, world)
-    return odd
+        answers, odd = _sorted_out(lines, awaited, number)
+        world.ledger.take_in(claim.id, answers)
+        world.progress.advance(len(answers))
+        reading.odd += odd
+        found += len(answers)
+    return found
 
 
-def _take_in_chunk(claim: Claim, lines: Sequence[bytes], awaited: Awaited, world: World) -> list[tuple[str, bytes]]:
-    taken = _sorted_out(lines, awaited)
-    world.ledger.take_in(claim.id, taken.answers)
-    world.progress.advance(len(taken.answers))
-    return taken.odd
+def _sorted_out(
+    lines: Sequence[bytes], awaited: Awaited, number: int
+) -> tuple[list[tuple[RequestDigest, Outcome]], list[tuple[str, bytes]]]:
+    """Tell what each line is: the first of a request in a reading, repeated, unknown, or no result at all.
 
-
-def _sorted_out(lines: Sequence[bytes], awaited: Awaited) -> _TakenIn:
-    """Tell what each line is: the first of a request, repeated, unknown, or no result at all."""
+    Returns answers, and lines that fit no request, each with its reason.
+    """
     read = [_read(line) for line in lines]
     known = awaited.find([each.custom_id for each in read if isinstance(each, ResultLine)])
     answers: list[tuple[int, RequestDigest, Outcome]] = []
     odd: list[tuple[str, bytes]] = []
-    taken: set[int] = set()
     for each, line in zip(read, lines, strict=True):
         if isinstance(each, ResultLine):
             custom_id, outcome = each
             request = known.get(custom_id)
-            if request is not None and not request.taken and request.line not in taken:
-                taken.add(request.line)
+            if request is not None and awaited.take(request.line, number):
                 answers.append((request.line, request.digest, outcome))
                 continue
             reason = f"{'unknown' if request is None else 'repeated'} custom_id {custom_id[:200]}"
         else:
             reason = str(each)
         odd.append((reason, line[:_LONGEST_QUARANTINED]))
-    awaited.take(list(taken))
     # Recorded in the order of the rows: so they will be asked for again.
     answers.sort(key=itemgetter(0))
-    return _TakenIn([(digest, outcome) for _, digest, outcome in answers], odd)
+    return [(digest, outcome) for _, digest, outcome in answers], odd
 
 
 def _read(line: bytes) -> ResultLine | ResultLineError:

@@ -60,11 +60,6 @@ def read_result_line(line: bytes) -> ResultLine:
         raise ResultLineError(str(error)) from None
 
 
-def custom_id_of(line: bytes) -> str:
-    """Return whose line it is, for less than reading all of it. Raises ResultLineError for what is no result."""
-    return _read(line)[0]
-
-
 def _read(line: bytes) -> tuple[str, dict[object, object]]:
     try:
         value = parse(line)

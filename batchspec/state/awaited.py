@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from batchspec.core.awaited import AwaitedRequest
 from batchspec.core.model import RequestDigest
 from batchspec.state.database import transaction
 from batchspec.state.tables import CHUNK, Tables, chunks, marks
 
-_TAKEN = 255
-
 
 class AwaitedTable(Tables):
     """Fills `core.awaited.Awaited`: a million requests are joined to their answers on disk and not in memory.
 
     What it writes is temporary, and no part of the state. In memory it has one byte for each line: the number of the
-    last reading that had it, or that its answer was taken in.
+    last reading that had an answer to it.
     """
 
     _claim_id: int
     _lines: int
-    _marks: bytearray
+    _had_by: bytearray
     count: int
     """How many custom_ids there are."""
 
@@ -42,7 +39,7 @@ class AwaitedTable(Tables):
                 [claim_id],
             )
         found = connection.execute("SELECT count(*), coalesce(max(line), -1) FROM temp.awaited").fetchone()
-        self.count, self._marks = int(found[0]), bytearray(found[1] + 1)
+        self.count, self._had_by = int(found[0]), bytearray(found[1] + 1)
         counted = connection.execute("SELECT count(*) FROM claim_line WHERE claim_id = ?", [claim_id])
         self._lines = int(counted.fetchone()[0])
 
@@ -50,35 +47,24 @@ class AwaitedTable(Tables):
         with transaction(self._database, keeps_plans=True):
             self._database.conn.execute("DROP TABLE IF EXISTS temp.awaited")
 
-    def note(self, custom_ids: Sequence[str], reading: int) -> int:
-        """Note that a reading, by its number from 1, has these; return how many it had not had before."""
-        noted, fresh = self._marks, 0
-        for (line,) in self._found("line", custom_ids):
-            if noted[line] != reading:
-                noted[line] = reading
-                fresh += 1
-        return fresh
-
     def find(self, custom_ids: Sequence[str]) -> dict[str, AwaitedRequest]:
         """Return the requests of these custom_ids; those that are not of this claim are left out."""
-        noted = self._marks
-        return {
-            custom_id: AwaitedRequest(line, digest, noted[line] == _TAKEN)
-            for custom_id, line, digest in self._found("custom_id, line, digest", custom_ids)
-        }
-
-    def _found(self, columns: str, custom_ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        found: dict[str, AwaitedRequest] = {}
         for chunk in chunks(custom_ids, CHUNK):
-            yield from self._all(f"SELECT {columns} FROM temp.awaited WHERE custom_id IN ({marks(chunk)})", chunk)
+            sql = f"SELECT custom_id, line, digest FROM temp.awaited WHERE custom_id IN ({marks(chunk)})"
+            found.update((custom_id, AwaitedRequest(line, digest)) for custom_id, line, digest in self._all(sql, chunk))
+        return found
 
-    def take(self, lines: Sequence[int]) -> None:
-        """Note that the answers to the requests on these lines were taken in."""
-        for line in lines:
-            self._marks[line] = _TAKEN
+    def take(self, line: int, reading: int) -> bool:
+        """Note that a reading, by its number from 1 to 255, has an answer to the request on a line; False if it had."""
+        is_first = self._had_by[line] != reading
+        self._had_by[line] = reading
+        return is_first
 
     def missing(self) -> list[RequestDigest]:
-        """Return the requests whose answers were not taken in, in the order of the claim's file."""
-        if self._marks.count(_TAKEN) == self._lines:
+        """Return the requests that no reading has had an answer to, in the order of the claim's file."""
+        # Line 0 is none.
+        if self._had_by.count(0) == 1 and self._lines == self.count:
             return []
         sql = (
             "SELECT claim_line.digest, awaited.digest, awaited.line FROM claim_line JOIN temp.awaited USING (custom_id)"
@@ -87,7 +73,7 @@ class AwaitedTable(Tables):
         return [
             RequestDigest(digest)
             for digest, answered, line in self._rows(sql, [self._claim_id])
-            if self._marks[line] != _TAKEN or answered != digest
+            if not self._had_by[line] or answered != digest
         ]
 
 

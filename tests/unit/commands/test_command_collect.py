@@ -253,19 +253,35 @@ def test_a_short_file_is_believed_once_it_has_come_twice_with_the_same_bytes(des
     assert desk.error_of("c") == desk.error_of("d") == "no line returned"
 
 
-def test_a_file_that_is_short_in_another_way_each_time_is_not_believed(desk: Desk) -> None:
+def test_of_a_file_that_is_short_in_another_way_each_time_only_what_it_says_is_believed(desk: Desk) -> None:
     lines = [good(name) for name in NAMES]
     desk.output(b"".join(lines[:1]), b"".join(lines[:2]), b"".join(lines[:3]))
     desk.counters(4)
     assert not desk.collect()
-    assert desk.statuses(*NAMES) == ["CLAIMED"] * 4
+    assert desk.statuses(*NAMES) == [*["SUCCEEDED"] * 3, "CLAIMED"]
     assert [claim.phase for claim in desk.ledger.claims_in_flight()] == [Phase.CREATED]
     assert "incomplete 3 times" in desk.notes.lines[0]
     assert desk.left_over() == []
-    # The next run reads on from nothing.
+    # The next run reads all of it, and records what is new.
     desk.output(b"".join(lines))
     assert desk.collect()
     assert desk.statuses(*NAMES) == ["SUCCEEDED"] * 4
+
+
+def test_an_answer_that_was_not_in_the_next_download_is_kept(desk: Desk) -> None:
+    desk.output(good("a") + good("b"), good("c"), good("c"))
+    desk.counters(4)
+    assert desk.collect()
+    assert desk.statuses(*NAMES) == [*["SUCCEEDED"] * 3, "FAILED_PASSING"]
+
+
+def test_a_success_that_comes_with_a_later_download_counts_and_a_failure_does_not_undo_one(desk: Desk) -> None:
+    desk.output(good("a", "first") + bad("b"), bad("a") + good("b") + good("c") + good("d"))
+    desk.counters(4)
+    assert desk.collect()
+    assert desk.statuses(*NAMES) == ["SUCCEEDED"] * 4
+    assert desk.text_of("a") == "first"
+    assert desk.quarantine() == []
 
 
 def test_the_same_bytes_count_as_twice_also_when_others_came_between(desk: Desk) -> None:

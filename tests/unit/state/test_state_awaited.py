@@ -24,27 +24,33 @@ def test_requests_are_found_by_custom_id_with_the_lines_that_they_stand_on(ledge
     with ledger.awaited(claim.id) as awaited:
         assert awaited.count == 3
         assert awaited.find(["id-c", "id-a", "id-z"]) == {
-            "id-c": AwaitedRequest(3, digest("c"), False),
-            "id-a": AwaitedRequest(1, digest("a"), False),
+            "id-c": AwaitedRequest(3, digest("c")),
+            "id-a": AwaitedRequest(1, digest("a")),
         }
 
 
-def test_a_reading_counts_each_request_once_and_no_other_claims(ledger: SqliteLedger) -> None:
+def test_another_claims_requests_are_not_found(ledger: SqliteLedger) -> None:
     in_flight(ledger, "x", shard_name="other", job_id="job-2")
     claim = in_flight(ledger, "a", "b")
     with ledger.awaited(claim.id) as awaited:
-        assert awaited.note(["id-a", "id-a", "id-x"], 1) == 1
-        assert awaited.note(["id-a", "id-b"], 1) == 1
-        assert awaited.note(["id-a"], 2) == 1
+        assert awaited.find(["id-a", "id-x"]).keys() == {"id-a"}
 
 
-def test_what_was_not_taken_in_is_missing_in_the_order_of_the_file(ledger: SqliteLedger) -> None:
+def test_each_reading_takes_a_request_once(ledger: SqliteLedger) -> None:
+    claim = in_flight(ledger, "a", "b")
+    with ledger.awaited(claim.id) as awaited:
+        assert [awaited.take(line, 1) for line in (1, 2, 1)] == [True, True, False]
+        assert [awaited.take(line, 2) for line in (1, 1)] == [True, False]
+        assert awaited.missing() == []
+
+
+def test_what_no_reading_has_had_is_missing_in_the_order_of_the_file(ledger: SqliteLedger) -> None:
     names = [f"{number}" for number in range(2_000)]
     claim = in_flight(ledger, *names)
     with ledger.awaited(claim.id) as awaited:
-        awaited.note(["id-3"], 1)
-        awaited.take([line for line, name in enumerate(names, 1) if name not in ("3", "1700")])
-        assert awaited.find(["id-4"])["id-4"].taken
+        for line, name in enumerate(names, 1):
+            if name not in ("3", "1700"):
+                awaited.take(line, 1 + line % 2)
         assert awaited.missing() == [digest("3"), digest("1700")]
 
 
@@ -54,8 +60,8 @@ def test_a_custom_id_on_two_lines_names_the_last_and_the_first_is_missing(ledger
     assert adopted is not None
     with ledger.awaited(adopted.claim.id) as awaited:
         assert awaited.count == 1
-        assert awaited.find(["same"])["same"] == AwaitedRequest(2, digest("y"), False)
-        awaited.take([2])
+        assert awaited.find(["same"])["same"] == AwaitedRequest(2, digest("y"))
+        awaited.take(2, 1)
         assert awaited.missing() == [digest("x")]
 
 

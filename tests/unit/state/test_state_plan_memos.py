@@ -48,8 +48,8 @@ def answered(ledger: SqliteLedger, *names: str) -> None:
 
 def await_answers(ledger: SqliteLedger) -> None:
     with ledger.awaited(1) as awaited:
-        awaited.note(["id-a", "id-b"], 1)
-        awaited.take([1])
+        awaited.find(["id-a", "id-b"])
+        awaited.take(1, 1)
 
 
 def by_hand(path: Path, sql: str) -> None:
