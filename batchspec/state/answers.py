@@ -6,19 +6,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus, Standing
-from batchspec.core.model import RequestDigest
+from batchspec.core.model import RequestDigest, Usage
 from batchspec.core.outcomes import Outcome, OutcomeKind
 from batchspec.state.database import transaction
 from batchspec.state.plan_memos import PlanMemos
 from batchspec.state.tables import BULK, CHUNK, OPEN, chunks, marks
 
+# Plain numbers and plain text: a database takes other kinds of them many times more slowly.
 _STATUS_OF = {
-    OutcomeKind.SUCCEEDED: RequestStatus.SUCCEEDED,
-    OutcomeKind.FAILED: RequestStatus.FAILED,
-    OutcomeKind.FAILED_PASSING: RequestStatus.FAILED_PASSING,
-    OutcomeKind.HELD: RequestStatus.HELD,
-    OutcomeKind.LOST: RequestStatus.LOST,
+    OutcomeKind.SUCCEEDED: int(RequestStatus.SUCCEEDED),
+    OutcomeKind.FAILED: int(RequestStatus.FAILED),
+    OutcomeKind.FAILED_PASSING: int(RequestStatus.FAILED_PASSING),
+    OutcomeKind.HELD: int(RequestStatus.HELD),
+    OutcomeKind.LOST: int(RequestStatus.LOST),
 }
+_OUTCOMES = {kind: kind.value for kind in OutcomeKind} | {OutcomeKind.FAILED_PASSING: OutcomeKind.FAILED.value}
 
 _WITHOUT_SUCCESS = frozenset(RequestStatus) - {RequestStatus.CLAIMED, RequestStatus.SUCCEEDED}
 
@@ -106,6 +108,14 @@ class Answers(PlanMemos):
             ).rowcount
 
     def _take_in_chunk(self, claim_id: int, outcomes: dict[RequestDigest, Outcome]) -> None:
+        connection = self._database.conn
+        connection.execute("SAVEPOINT awaited")
+        if self._record(claim_id, outcomes, f"claim_id = {claim_id:d} AND status = 1 AND result_id IS NULL"):
+            connection.execute("RELEASE awaited")
+            return
+        # Not all of them were simply awaited.
+        connection.execute("ROLLBACK TO awaited")
+        connection.execute("RELEASE awaited")
         waiting = {
             digest: result_id
             for digest, result_id, holder, status in self._standings(outcomes)
@@ -115,27 +125,41 @@ class Answers(PlanMemos):
         if not waiting:
             return
         standing = self._leave_standing(waiting, outcomes)
-        connection = self._database.conn
         replaced = [(old,) for digest, old in waiting.items() if old and digest not in standing]
         connection.executemany("DELETE FROM result WHERE id = ?", replaced)
+        fresh = waiting.keys() - standing
+        self._record(claim_id, {digest: outcomes[digest] for digest in outcomes if digest in fresh}, "TRUE")
+
+    def _record(self, claim_id: int, outcomes: Mapping[RequestDigest, Outcome], where: str) -> bool:
+        """Record answers to requests that are as `where` says; return False as soon as one is not."""
+        connection = self._database.conn
         next_id = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM result").fetchone()[0]
-        results, requests = [], []
-        fresh = (digest for digest in outcomes if digest in waiting and digest not in standing)
-        for offset, digest in enumerate(fresh):
-            outcome = outcomes[digest]
-            usage = outcome.usage
-            body = None if outcome.body is None else outcome.body.decode("utf-8")
-            tokens = (None, None) if usage is None else (usage.prompt_tokens, usage.completion_tokens)
-            kind = OutcomeKind.FAILED if outcome.kind is OutcomeKind.FAILED_PASSING else outcome.kind
-            head = (next_id + offset, digest, claim_id, kind.value)
-            results.append((*head, outcome.status_code, body, outcome.error, *tokens))
-            requests.append((digest, int(_STATUS_OF[outcome.kind]), next_id + offset))
-        connection.executemany("INSERT INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", results)
+        numbered = list(enumerate(outcomes.items(), next_id))
+        statuses = [(digest, _STATUS_OF[outcome.kind], at) for at, (digest, outcome) in numbered]
         # In the order of the key, so that the tree's pages are changed one after the other.
+        changed = connection.executemany(
+            f"UPDATE request SET status = ?2, result_id = ?3, claim_id = {claim_id:d}, was = NULL"
+            f" WHERE digest = ?1 AND {where}",
+            sorted(statuses),
+        ).rowcount
+        if changed != len(outcomes):
+            return False
         connection.executemany(
-            f"UPDATE request SET status = ?2, result_id = ?3, claim_id = {claim_id:d}, was = NULL WHERE digest = ?1",
-            sorted(requests),
+            f"INSERT INTO result VALUES (?, ?, {claim_id:d}, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    at,
+                    digest,
+                    _OUTCOMES[kind],
+                    code,
+                    None if body is None else body.decode("utf-8"),
+                    error,
+                    *_tokens(usage),
+                )
+                for at, (digest, (kind, code, body, error, usage)) in numbered
+            ),
         )
+        return True
 
     def _standings(self, digests: Iterable[RequestDigest]) -> Iterator[tuple[Any, ...]]:
         for chunk in chunks(sorted(digests), CHUNK):
@@ -184,3 +208,7 @@ class Answers(PlanMemos):
                 " AND result_id IS NOT NULL",
                 [(check, problem, digest) for digest, problem in verdicts.items()],
             )
+
+
+def _tokens(usage: Usage | None) -> tuple[int | None, int | None]:
+    return (None, None) if usage is None else usage[:2]
