@@ -93,7 +93,9 @@ class Interrupts:
 
     def _drain(self) -> None:
         if self._woken is not None:
-            os.read(self._woken, 1)
+            # Another thread that waits may have been woken by the same byte.
+            with suppress(BlockingIOError):
+                os.read(self._woken, 1)
 
 
 def _let_go(terminals: Sequence[int]) -> None:

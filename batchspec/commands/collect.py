@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 
+from batchspec.commands.fetching import ResultFiles
 from batchspec.commands.world import Notes, World
 from batchspec.core.awaited import Awaited
 from batchspec.core.errors import ProviderRefusedError
 from batchspec.core.ledger import Claim
 from batchspec.core.model import BatchJob, BatchJobStatus, RequestDigest
 from batchspec.core.outcomes import Outcome, ResultLine, ResultLineError, read_result_line, without_a_line
-from batchspec.core.ports import Provider
 from batchspec.core.protocol import counts_as_gone
 
 _READS = 3
@@ -37,7 +37,7 @@ class _Reading:
 
 
 def collect(
-    claim: Claim, job: BatchJob, *, world: World, provider: Provider, notes: Notes, gone: str | None = None
+    claim: Claim, job: BatchJob, *, world: World, provider: ResultFiles, notes: Notes, gone: str | None = None
 ) -> bool:
     """Take in an ended job's answers; tell whether that was done.
 
@@ -79,7 +79,7 @@ def _take_in(
     job: BatchJob,
     awaited: Awaited,
     world: World,
-    provider: Provider,
+    provider: ResultFiles,
     cleanup: ExitStack,
     gone: str | None,
 ) -> _Reading | None:
@@ -111,7 +111,7 @@ def _fingerprint(reading: _Reading) -> str:
     return state.hexdigest()
 
 
-def _download(job: BatchJob, world: World, provider: Provider, cleanup: ExitStack) -> _Reading:
+def _download(job: BatchJob, world: World, provider: ResultFiles, cleanup: ExitStack) -> _Reading:
     files = []
     if not (job.input_files or job.output_file or job.error_file):
         path = world.downloads / f"{job.id}.outputs.jsonl"

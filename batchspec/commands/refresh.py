@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from batchspec.commands.adopt import adopt_unknown
 from batchspec.commands.collect import collect
+from batchspec.commands.fetching import SideBySide
 from batchspec.commands.world import Notes, World
 from batchspec.core.errors import AccessError
 from batchspec.core.ledger import Claim
@@ -139,20 +140,29 @@ def look(world: World, provider: Provider, done: Refresh) -> None:
     claims = world.ledger.claims_in_flight()
     done.in_flight = len(claims)
     # Surplus last: what it holds is taken in when the job that answers for it has ended.
-    for claim, seen in sorted(_observed(claims, world, provider), key=lambda pair: pair[0].surplus):
-        world.stop()
-        job, gone = (seen, None) if seen is not None else _missing(claim, world, provider, done)
-        if job is None:
-            continue
-        if gone is None:
-            world.ledger.save_job(job)
-            if claim.surplus:
-                job = _swept(claim, job, world, provider, done)
-        if (job.status.ended or gone) and not (claim.surplus and world.ledger.is_contended(claim.id)):
-            if collect(claim, job, world=world, provider=provider, notes=done.notes, gone=gone):
-                done.collected += 1
-                done.in_flight -= 1
-            world.progress.finish()
+    observed = sorted(_observed(claims, world, provider), key=lambda pair: pair[0].surplus)
+    ended = (job for claim, job in observed if job is not None and job.status.ended and not claim.surplus)
+    with SideBySide(ended, world=world, provider=provider) as files:
+        for claim, seen in observed:
+            world.stop()
+            _look_at(claim, seen, world, provider, files, done)
+
+
+def _look_at(
+    claim: Claim, seen: BatchJob | None, world: World, provider: Provider, files: SideBySide, done: Refresh
+) -> None:
+    job, gone = (seen, None) if seen is not None else _missing(claim, world, provider, done)
+    if job is None:
+        return
+    if gone is None:
+        world.ledger.save_job(job)
+        if claim.surplus:
+            job = _swept(claim, job, world, provider, done)
+    if (job.status.ended or gone) and not (claim.surplus and world.ledger.is_contended(claim.id)):
+        if collect(claim, job, world=world, provider=files, notes=done.notes, gone=gone):
+            done.collected += 1
+            done.in_flight -= 1
+        world.progress.finish()
 
 
 def _swept(claim: Claim, job: BatchJob, world: World, provider: Provider, done: Refresh) -> BatchJob:

@@ -190,10 +190,9 @@ class MistralProvider:
         BatchspecError where the disk does not take it.
         """
         call = Call(doing=f"download file {file_id}", method="GET", path=f"/v1/files/{_checked(file_id)}/content")
-        with Download(
-            destination, progress, refuse=lambda answer: self._transport.refused(call, answer), on_wait=self._on_wait
-        ) as download:
-            self._transport.send(call, download.note, lambda answer: self._require_ok(call, answer), take=download.take)
+        with Download(destination, progress, refuse=lambda answer: self._transport.refused(call, answer)) as download:
+            # Also of a wait before the first byte: several files may come at once, each in a thread of its own.
+            self._transport.send(call, progress.note, lambda answer: self._require_ok(call, answer), take=download.take)
             download.commit()
         return download.size
 

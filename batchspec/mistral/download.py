@@ -22,7 +22,7 @@ from batchspec.mistral.exchange import Answer
 class Download:
     """The temporary file beside `destination`, mode 0600. Raises BatchspecError where the disk does not take it.
 
-    `refuse` makes the error for an answer that is a page and no file; `on_wait` is told of waits before the first byte.
+    `refuse` makes the error for an answer that is a page and no file.
     """
 
     def __init__(
@@ -31,12 +31,10 @@ class Download:
         progress: Progress,
         *,
         refuse: Callable[[Answer], BatchspecError],
-        on_wait: Callable[[str], None],
     ) -> None:
         self._destination = destination
         self._progress = progress
         self._refuse = refuse
-        self._on_wait = on_wait
         self._shown = 0
         self._started = False
         self.size = 0
@@ -65,10 +63,6 @@ class Download:
                 self._file.write(block)
             self.size += len(block)
             self._show()
-
-    def note(self, text: str) -> None:
-        """Show what is waited for: in the phase where it has begun, else beside it."""
-        (self._progress.note if self._started else self._on_wait)(text)
 
     def commit(self) -> None:
         """Put the file in its place, durably."""
