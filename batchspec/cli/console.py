@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -37,6 +38,7 @@ class Console:
     debug: bool = False
     json: bool = False
     root: Path | None = None
+    _held: list[str] | None = None
 
     def out_style(self) -> Style:
         """Return the style of stdout."""
@@ -82,9 +84,32 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write a word beside the result, unless it was asked to be quiet."""
-        if text and not self.quiet:
+        if not text or self.quiet:
+            return
+        if self._held is not None:
+            self._held.append(text)
+        else:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+    @contextmanager
+    def holding(self) -> Iterator[list[str]]:
+        """Keep what is said for whoever shows it in a place of its own."""
+        held: list[str] = []
+        self._held = held
+        try:
+            yield held
+        finally:
+            self._held = None
+
+    @property
+    def redraws(self) -> bool:
+        """Whether stdout is a terminal on which something can be drawn over, and a person looks at it."""
+        return sys.stdout.isatty() and self._moves
+
+    @property
+    def _moves(self) -> bool:
+        return not self.quiet and not self.environ.get("CI") and self.environ.get("TERM") != "dumb"
 
     def progress(self) -> Progress:
         """Return the progress display that fits where stderr goes."""
@@ -92,7 +117,7 @@ class Console:
 
         if self.quiet:
             return progress.SilentProgress()
-        if not sys.stderr.isatty() or self.environ.get("CI") or self.environ.get("TERM") == "dumb":
+        if not sys.stderr.isatty() or not self._moves:
             return progress.LogProgress(sys.stderr)
         from batchspec.report.live import LiveProgress
 

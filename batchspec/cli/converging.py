@@ -248,7 +248,7 @@ def status(
     from batchspec.cli.rendering import show_warnings
     from batchspec.commands.status import status as stand
     from batchspec.report.documents import status_document
-    from batchspec.report.text import status_text
+    from batchspec.report.text import outputs_text, status_text
 
     options, project = run.open(paths, own, as_json=as_json)
     console = run.console
@@ -273,8 +273,9 @@ def status(
         from batchspec.report.markdown import status_markdown
 
         console.out(status_markdown(found).rstrip("\n"))
-    elif not watch:
+    else:
         console.out(status_text(found, console.out_style(), console.relative))
+        console.say(outputs_text(found.outputs, console.err_style(), console.relative))
     show_warnings(found.outputs, console)
     return ExitCode.DONE
 

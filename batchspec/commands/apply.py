@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from batchspec.commands.desired import declared_rows
@@ -15,6 +15,7 @@ from batchspec.commands.refresh import Refresh, adopt, look, refresh
 from batchspec.commands.refusals import located
 from batchspec.commands.results import Output, check_formats, export, is_current
 from batchspec.commands.saved_plans import SavedRun
+from batchspec.commands.sending import counted_jobs
 from batchspec.commands.status import Status, spent_on
 from batchspec.commands.submit import RequestsRefusedError, Submitted, submit
 from batchspec.commands.wait import Waited, wait_for
@@ -169,10 +170,12 @@ class _Run:
                 approve(plan)
             if self._saved is not None:
                 world.ledger.begin_plan(self._saved.id, world.clock.now())
+            world.progress.start("recording")
             for each in planned:
                 if each.redeclare:
                     self._redeclare(self._loaded[each.plan.name], scratch, whole=each.plan.whole)
             record_parts(self._specs, world)
+            world.progress.finish()
             for each in planned:
                 world.ledger.ask_again(each.again, _ANSWERED)
         self._promised = plan.to_come if allowed is None else self._promised - _submits(plan, self._following)
@@ -181,7 +184,9 @@ class _Run:
         try:
             left_alone = frozenset(self._done.left_alone)
             shards = plan.shards if self._saved is None else self._saved.marked(plan.shards)
-            self._record(submit(shards, self._loaded, world=world, provider=self._provider, left_alone=left_alone))
+            with counted_jobs(world.progress, len(shards)) as progress:
+                told = replace(world, progress=progress)
+                self._record(submit(shards, self._loaded, world=told, provider=self._provider, left_alone=left_alone))
         except RequestsRefusedError as error:
             raise located(error, self._specs, world) from None
         if plan.changes and not self._options.wait:
@@ -279,6 +284,7 @@ class _Run:
 
     def _redeclare(self, loaded: LoadedSpec, scratch: Scratch, *, whole: bool) -> None:
         spec = loaded.spec
+        self._world.progress.note(f"what {spec.name} declares")
         rows = declared_rows(loaded, scratch)
         self._world.ledger.declare(spec.name, spec.path, spec.targets, rows, whole=whole)
         self._redeclared = True

@@ -81,6 +81,5 @@ def _completed(world: World, names: Sequence[str]) -> int:
 
 def _show(claims: Sequence[Claim], completed: int, world: World) -> None:
     total = sum(claim.requests for claim in claims)
-    world.progress.start("waiting", total=total, unit="requests")
-    world.progress.advance(completed)
-    world.progress.note(f"{len(claims)} job{'' if len(claims) == 1 else 's'} in flight")
+    world.progress.start("waiting", total=total, unit="requests", done=completed)
+    world.progress.note(f"{len(claims)} job{'' if len(claims) == 1 else 's'}")

@@ -57,8 +57,11 @@ class RowSource(Protocol):
 class Progress(Protocol):
     """Where long work says how far it is."""
 
-    def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
-        """Begin a phase ("rendering", "upload", "waiting", "download") of `total` units, None where not known."""
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
+        """Begin a phase ("rendering", "upload", "waiting", "download") of `total` units, None where not known.
+
+        `done` of them were so before it began.
+        """
         ...
 
     def advance(self, count: int = 1) -> None:

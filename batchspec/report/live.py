@@ -30,11 +30,14 @@ class LiveProgress:
         self._begun = time.monotonic()
         self._shown = 0.0
 
-    def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
-        """Begin a phase; the same one begun again goes on under the same line."""
-        if phase != self._pace.phase:
-            self.finish()
-        self._pace.start(phase, total, unit)
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
+        """Begin a phase; it takes the line of the one before, if that was not finished."""
+        goes_on = phase == self._pace.phase and total == self._pace.total
+        self._pace.start(phase, total, unit, done)
+        if self._display is not None and self._task is not None and not goes_on:
+            # A task that has come to its end stays ended, and one with a total keeps it.
+            self._display.remove_task(self._task)
+            self._task = self._display.add_task(self._told(), total=total, completed=done)
 
     def advance(self, count: int = 1) -> None:
         """Count work."""
@@ -57,7 +60,7 @@ class LiveProgress:
         if now - self._begun < _PATIENCE or (not at_once and now - self._shown < _REFRESH_EVERY):
             return
         self._shown = now
-        told = "  ".join(filter(None, (self._pace.phase, self._pace.words(), self._pace.note)))
+        told = self._told()
         if self._display is None:
             self._display = Progress(*self._columns(), console=self._console, transient=True)
             self._task = self._display.add_task(told, total=self._pace.total)
@@ -65,10 +68,13 @@ class LiveProgress:
         assert self._task is not None
         self._display.update(self._task, description=told, completed=self._pace.count, total=self._pace.total)
 
+    def _told(self) -> str:
+        return "  ".join(filter(None, (self._pace.phase, self._pace.words(), self._pace.note)))
+
     def _columns(self) -> list[ProgressColumn]:
         # What a server says may look like markup, and a line that wraps cannot be cleared.
         words = TextColumn(
             "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
         )
-        bar = [BarColumn(bar_width=_BAR)] if self._pace.total and self._console.width >= _WIDE else []
-        return [SpinnerColumn(), *bar, words]
+        bar = [BarColumn(bar_width=_BAR)] if self._console.width >= _WIDE else []
+        return [SpinnerColumn(table_column=Column(no_wrap=True, min_width=1)), *bar, words]

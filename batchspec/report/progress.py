@@ -18,14 +18,17 @@ class Pace:
     def __init__(self) -> None:
         self.phase = self.unit = self.note = ""
         self.total: int | None = None
-        self.count = 0
+        self.count = self._found = 0
         self._begun = time.monotonic()
 
-    def start(self, phase: str, total: int | None, unit: str) -> None:
-        """Begin a phase. The same one over the same total goes on: its count is told anew and its time is kept."""
+    def start(self, phase: str, total: int | None, unit: str, done: int = 0) -> None:
+        """Begin a phase. The same one over the same total goes on: its count is told anew and its time is kept.
+
+        What was `done` before it began says nothing of how fast it goes.
+        """
         if (phase, total, unit) != (self.phase, self.total, self.unit):
-            self._begun = time.monotonic()
-        self.phase, self.total, self.unit, self.count, self.note = phase, total, unit, 0, ""
+            self._begun, self._found = time.monotonic(), done
+        self.phase, self.total, self.unit, self.count, self.note = phase, total, unit, done, ""
 
     def words(self) -> str:
         """Return what is done, of how much, and at what rate: `120 MB of 245 MB, 8.1 MB/s, 0:15 left`."""
@@ -36,8 +39,8 @@ class Pace:
             done += f" of {self._amount(self.total)}"
         words = [done if self.unit == "bytes" else f"{done} {self.unit}"]
         elapsed = time.monotonic() - self._begun
-        if self.count and elapsed >= _SOON:
-            rate = self.count / elapsed
+        if self.count > self._found and elapsed >= _SOON:
+            rate = (self.count - self._found) / elapsed
             words.append(f"{self._amount(rate)}/s")
             if self.total and self.total > self.count:
                 words.append(f"{_clock((self.total - self.count) / rate)} left")
@@ -58,7 +61,7 @@ def _clock(seconds: float) -> str:
 class SilentProgress:
     """Shows nothing."""
 
-    def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
         """Begin a phase."""
 
     def advance(self, count: int = 1) -> None:
@@ -79,11 +82,11 @@ class LogProgress:
         self._pace = Pace()
         self._last = time.monotonic()
 
-    def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
         """Begin a phase; the same one begun again goes on."""
         if phase != self._pace.phase:
             self._last = time.monotonic()
-        self._pace.start(phase, total, unit)
+        self._pace.start(phase, total, unit, done)
 
     def advance(self, count: int = 1) -> None:
         """Count work, and say so when it is time."""

@@ -180,10 +180,18 @@ def status_summary(status: Status, style: Style) -> str:
         end = f"; {plural(failed, 'request')} failed" if failed else ""
         return f"{style('Converged', 'bold', 'green')}: every request has its end{end}."
     waiting = status.plan.total(Action.IN_FLIGHT) + status.plan.total(Action.UNRESOLVED)
-    return (
-        f"{style('Not converged', 'bold')}: {plural(waiting, 'request')} in flight,"
-        f" {plural(status.plan.sends, 'request')} not sent{_still_waiting(status.plan)}. {_next(status)}"
-    )
+    left = [
+        f"{plural(count, 'request')} {what}"
+        for count, what in (
+            (waiting, "in flight"),
+            (status.plan.sends, "not sent"),
+            (status.plan.left, "left out of the saved plan"),
+        )
+        if count
+    ]
+    if status.plan.waiting:
+        left.append(f"{plural(status.plan.waiting, 'row')} waiting for answers of another spec")
+    return f"{style('Not converged', 'bold')}: {', '.join(left)}. {_next(status)}"
 
 
 def _still_waiting(plan: Plan) -> str:
@@ -191,7 +199,7 @@ def _still_waiting(plan: Plan) -> str:
 
 
 def _next(status: Status) -> str:
-    if status.plan.sends:
+    if status.plan.sends or status.plan.left:
         return "`batchspec apply` sends them."
     if status.plan.waiting:
         return "`batchspec apply --wait` carries on to the end."

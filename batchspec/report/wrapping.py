@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from batchspec.report.safe_text import width
+
 _CODES = re.compile(r"\x1b\[[0-9;]*m")
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)|^ *\w+: +")
 # What stands between backticks is a command to be copied, and a fold in it would break it.
@@ -19,7 +21,7 @@ def fold(text: str, width: int | None) -> str:
 
 def visible(text: str) -> int:
     """Return how many columns a text takes, its colours left out."""
-    return len(_CODES.sub("", text))
+    return width(_CODES.sub("", text))
 
 
 def _fold_line(line: str, width: int) -> str:

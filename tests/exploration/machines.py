@@ -78,7 +78,7 @@ class _Spool:
 
 
 class _Silent:
-    def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
         pass
 
     def advance(self, count: int = 1) -> None:

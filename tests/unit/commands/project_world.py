@@ -32,7 +32,7 @@ MODEL = "mistral-small-latest"
 class Silent:
     """A progress that nobody looks at."""
 
-    def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
         pass
 
     def advance(self, count: int = 1) -> None:

@@ -281,7 +281,7 @@ class Recorder:
         self.notes: list[str] = []
         self.finished = 0
 
-    def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
         self.phases.append((phase, total, unit))
 
     def advance(self, count: int = 1) -> None:

@@ -74,3 +74,30 @@ def test_a_live_line_is_no_longer_than_its_terminal(monkeypatch: pytest.MonkeyPa
     lines = [line for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue()).splitlines() if line]
     assert "waiting  250 of 1,000 requests" in stream.getvalue()
     assert max(map(len, lines)) <= int(columns)
+
+
+def test_what_was_done_before_says_nothing_of_how_fast_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    pace = Pace()
+    pace.start("waiting", 1_000, "requests", 900)
+    assert aged(pace, 5, monkeypatch).words() == "900 of 1,000 requests"
+    pace.start("waiting", 1_000, "requests", 950)
+    assert re.fullmatch(r"950 of 1,000 requests, (10|10\.0|9\.9)/s, 0:05 left", pace.words())
+
+
+def test_a_new_phase_takes_the_line_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    # A stream of text in memory stands for the terminal: what matters is what is written to it.
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(live, "_PATIENCE", 0.0)
+    stream = io.StringIO()
+    shown = LiveProgress(stream, colour=False)
+    shown.start("claiming", total=10, unit="requests")
+    shown.advance(10)
+    shown.start("creating")
+    shown.note("")
+    before_end = stream.getvalue()
+    shown.finish()
+    assert "\n" not in before_end
+    assert "claiming  10 of 10 requests" in before_end
+    assert re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", before_end).rpartition("\r")[2].split()[1:] == ["creating"]
