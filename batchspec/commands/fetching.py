@@ -125,7 +125,7 @@ class _Transfer:
         self.told = ""
         """What is waited for, until it was shown."""
 
-    def start(self, phase: str, *, total: int | None = None, unit: str = "rows") -> None:
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
         """Show nothing."""
 
     def advance(self, count: int = 1) -> None:
