@@ -29,7 +29,25 @@ if TYPE_CHECKING:
     from batchspec.core.ports import Provider
     from batchspec.mistral.client import MistralProvider
 
-_LIBRARIES = ("click", "filelock", "jinja2", "jsonschema", "orjson", "pyyaml", "requests", "rich", "sqlite-utils")
+LIBRARIES = {
+    "click": "8.1",
+    "filelock": "4.0",
+    "jinja2": "3.1.6",
+    "jsonschema": "4.21",
+    "orjson": "3.10",
+    "pyyaml": "6.0.1",
+    "referencing": "0.33",
+    "requests": "2.32.2",
+    "rich": "13.7",
+    "sqlite-utils": "3.37",
+    "urllib3": "2",
+    "werkzeug": "3.1",
+}
+"""What batchspec needs, and the oldest version of each that will do; as in the project's own file."""
+
+PYTHON = "3.11"
+_SQLITE = "3.37"
+"""The first that has tables whose columns hold to their types."""
 _EXTRAS = {"duckdb": "duckdb", "parquet": "pyarrow", "remote": "fsspec", "tokens": "mistral_common"}
 
 
@@ -61,7 +79,9 @@ def doctor(run: Run, /, as_json: bool, **own: Any) -> int:
         def connect() -> Provider | None:
             if options.provider != "emulator" and not console.environ.get("MISTRAL_API_KEY", "").strip():
                 return None
-            opened.append(stack.enter_context(wiring.open_provider(project, options, console, run.interrupts)))
+            # Who looks for what is wrong wants to hear of it, and not that it may have passed by the sixth try.
+            provider = wiring.open_provider(project, options, console, run.interrupts, patient=False)
+            opened.append(stack.enter_context(provider))
             return opened[0]
 
         findings = examine(
@@ -142,7 +162,8 @@ def _surroundings(project: Project, address: str) -> Surroundings:
         free_bytes=shutil.disk_usage(_existing(project.state.parent)).free,
         holder=_holder(project.state),
         local=_local(project),
-        libraries={"SQLite": sqlite_version()} | _versions(_LIBRARIES),
+        libraries={"SQLite": sqlite_version()} | _versions(LIBRARIES),
+        oldest={"Python": PYTHON, "SQLite": _SQLITE} | LIBRARIES,
         extras={name: find_spec(module) is not None for name, module in _EXTRAS.items()},
         address=address,
         writable=os.access(_existing(project.state.parent), os.W_OK),

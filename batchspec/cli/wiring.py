@@ -109,13 +109,16 @@ def open_settings(options: Options) -> Project:
 
 @contextmanager
 def open_provider(
-    project: Project, options: Options, console: Console, interrupts: Interrupts
+    project: Project, options: Options, console: Console, interrupts: Interrupts, *, patient: bool = True
 ) -> Iterator[MistralProvider]:
-    """Open the provider alone, without a state. Raises AccessError where there is no key."""
+    """Open the provider alone, without a state; not `patient`, it makes each call once.
+
+    Raises AccessError where there is no key.
+    """
     with ExitStack() as stack:
         progress = console.progress()
         stack.callback(progress.finish)
-        provider = _provider(stack, project, options, console, interrupts, progress.note, needed=True)
+        provider = _provider(stack, project, options, console, interrupts, progress.note, needed=True, patient=patient)
         assert provider is not None, "without a key an error is raised"
         yield provider
 
@@ -290,6 +293,7 @@ def _provider(
     note: Callable[[str], None],
     *,
     needed: bool,
+    patient: bool = True,
 ) -> MistralProvider | None:
     environ: Mapping[str, str] = console.environ
     if options.provider == "emulator":
@@ -300,8 +304,9 @@ def _provider(
     elif not needed and not environ.get("MISTRAL_API_KEY", "").strip():
         return None
     from batchspec.mistral.client import connect
+    from batchspec.mistral.retry import TRIES
 
-    return stack.enter_context(connect(environ, interrupts, on_wait=note))
+    return stack.enter_context(connect(environ, interrupts, on_wait=note, tries=TRIES if patient else 1))
 
 
 def require(world: World) -> Provider:

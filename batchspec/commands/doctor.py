@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from batchspec.commands.inspect import Checked
 from batchspec.commands.storage import LocalStorage, remote_storage
-from batchspec.core.errors import BatchspecError
+from batchspec.core.errors import AccessError, BatchspecError
 from batchspec.core.inspection import Severity
 from batchspec.core.ports import Provider
 
+_NUMBERS = re.compile(r"\d+")
 _LITTLE_SPACE = 1_000_000_000
 _MOST_SKEW = 60.0
 """Seconds. HTTP dates tell whole seconds, and an answer may be a while on its way."""
@@ -44,7 +46,8 @@ class Finding:
 class Surroundings:
     """What the command line knows of the project: versions, the id in batchspec.toml, bytes, the lock's holder.
 
-    `libraries` have their versions, None where one is missing; `extras` tell which are installed. `address` is where
+    `libraries` have their versions, None where one is missing; `oldest` are the oldest that will do, also of Python;
+    `extras` tell which are installed. `address` is where
     the provider is looked for. `writable` is whether this user may write beside the state.
     """
 
@@ -58,6 +61,7 @@ class Surroundings:
     holder: str | None
     local: LocalStorage = field(default_factory=LocalStorage)
     libraries: Mapping[str, str | None] = field(default_factory=dict)
+    oldest: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, bool] = field(default_factory=dict)
     address: str = ""
     writable: bool = True
@@ -106,7 +110,7 @@ def examine(
         provider = connect()
         findings.append(_reached(provider, about.address))
     except BatchspecError as error:
-        findings.append(_failed("provider", error))
+        findings.append(_failed("key" if isinstance(error, AccessError) else "provider", error))
         provider = None
     findings += _clock(clock_ahead())
     findings += _state(about, provider, check_state)
@@ -120,7 +124,7 @@ def examine(
 
 
 def _project(about: Surroundings) -> Iterator[Finding]:
-    yield Finding(grade=Grade.OK, subject="versions", summary=f"batchspec {about.version} on Python {about.python}")
+    yield _versions(about)
     yield _libraries(about)
     if about.declared_id is None:
         yield Finding(
@@ -150,7 +154,32 @@ def _project(about: Surroundings) -> Iterator[Finding]:
             grade=Grade.OK, subject="disk", summary=f"{about.free_bytes / 1e9:,.0f} GB are free beside the state"
         )
     if about.holder is not None:
-        yield Finding(grade=Grade.NOTICE, subject="lock", summary=about.holder, hint="wait for it, or --lock-timeout")
+        yield Finding(
+            grade=Grade.NOTICE,
+            subject="lock",
+            summary=about.holder,
+            hint="wait for its end; with `--lock-timeout 10m` a command waits by itself",
+        )
+
+
+def _versions(about: Surroundings) -> Finding:
+    told = f"batchspec {about.version} on Python {about.python}"
+    if not _is_older(about.python, about.oldest.get("Python")):
+        return Finding(grade=Grade.OK, subject="versions", summary=told)
+    return Finding(
+        grade=Grade.ERROR,
+        subject="versions",
+        summary=f"{told}, which is too old: {about.oldest['Python']} or later is needed",
+        hint="install batchspec with a newer Python, such as `pipx install --python python3.13 batchspec`",
+    )
+
+
+def _is_older(version: str, oldest: str | None) -> bool:
+    """Compare versions by their leading numbers; what has none counts as new enough."""
+    if oldest is None or not _NUMBERS.match(version):
+        return False
+    have, need = ([int(part) for part in _NUMBERS.findall(text.split("+")[0])] for text in (version, oldest))
+    return have[: len(need)] < need
 
 
 def _libraries(about: Surroundings) -> Finding:
@@ -161,6 +190,19 @@ def _libraries(about: Surroundings) -> Finding:
             subject="libraries",
             summary=f"not installed: {', '.join(missing)}",
             hint="install batchspec again, with what it needs",
+        )
+    old = [
+        f"{name} {version} (at least {about.oldest[name]})"
+        for name, version in about.libraries.items()
+        if version is not None and _is_older(version, about.oldest.get(name))
+    ]
+    if old:
+        return Finding(
+            grade=Grade.ERROR,
+            subject="libraries",
+            summary=f"too old: {', '.join(old)}",
+            hint="install batchspec again where nothing else is, as `pipx install` does; "
+            "SQLite comes with Python, so a newer one of that brings it",
         )
     listed = ", ".join(f"{name} {version}" for name, version in about.libraries.items())
     absent = [name for name, there in about.extras.items() if not there]

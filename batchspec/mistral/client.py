@@ -25,7 +25,7 @@ from batchspec.mistral.download import Download
 from batchspec.mistral.exchange import Answer, Call, Timing
 from batchspec.mistral.key import ApiKey, read_key
 from batchspec.mistral.listing import PAGE_SIZE, every_page
-from batchspec.mistral.retry import Note, PassingError
+from batchspec.mistral.retry import TRIES, Note, PassingError
 from batchspec.mistral.transport import TOTAL_SECONDS, Transport
 from batchspec.mistral.upload import UploadBody
 from batchspec.mistral.wire import Page, is_identifier, read_file, read_job, read_models, read_outputs, read_page
@@ -39,7 +39,8 @@ _GLANCE_SECONDS = 10.0
 class MistralProvider:
     """Fills `core.ports.Provider` over HTTP, and `core.model_cards.ModelCatalogue`.
 
-    `on_wait` is told of waits of calls that have no progress of their own; `random` returns numbers from 0 to 1.
+    `on_wait` is told of waits of calls that have no progress of their own; `random` returns numbers from 0 to 1; a call
+    that may be repeated is made so many `tries` at most.
     """
 
     def __init__(
@@ -51,8 +52,9 @@ class MistralProvider:
         on_wait: Callable[[str], None] | None = None,
         random: Callable[[], float] = standard_random.random,
         timing: Timing | None = None,
+        tries: int = TRIES,
     ) -> None:
-        self._transport = Transport(base_url, key, clock, random, timing or Timing())
+        self._transport = Transport(base_url, key, clock, random, timing or Timing(), tries)
         self._on_wait: Note = on_wait or _silence
 
     def __enter__(self) -> MistralProvider:
@@ -229,12 +231,15 @@ class MistralProvider:
             raise self._transport.refused(call, answer)
 
 
-def connect(environ: Mapping[str, str], clock: Clock, on_wait: Callable[[str], None] | None = None) -> MistralProvider:
+def connect(
+    environ: Mapping[str, str], clock: Clock, on_wait: Callable[[str], None] | None = None, tries: int = TRIES
+) -> MistralProvider:
     """Return the provider that MISTRAL_API_KEY and MISTRAL_BASE_URL of `environ` name; nothing is sent yet.
 
     Raises AccessError for the key and InvalidInputError for the address.
     """
-    return MistralProvider(base_url=read_base_url(environ), key=read_key(environ), clock=clock, on_wait=on_wait)
+    base_url = read_base_url(environ)
+    return MistralProvider(base_url=base_url, key=read_key(environ), clock=clock, on_wait=on_wait, tries=tries)
 
 
 def _checked(identifier: str) -> str:

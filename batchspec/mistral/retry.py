@@ -38,27 +38,31 @@ class PassingError(Exception):
 
 
 class Retrying:
-    """Repeats a call with full-jitter exponential backoff. `random` returns numbers from 0 to 1."""
+    """Repeats a call with full-jitter exponential backoff. `random` returns numbers from 0 to 1.
 
-    def __init__(self, clock: Clock, random: Callable[[], float]) -> None:
+    `tries` is how often a call is made at most.
+    """
+
+    def __init__(self, clock: Clock, random: Callable[[], float], tries: int = TRIES) -> None:
         self._clock = clock
         self._random = random
+        self._tries = tries
 
     def run(self, attempt: Callable[[], T], note: Note, *, total_seconds: float) -> T:
-        """Return what `attempt` returns, calling it at most TRIES times while it raises PassingError.
+        """Return what `attempt` returns, calling it so many times at most while it raises PassingError.
 
         No try begins after `total_seconds`. `note` is told each second of a wait. Raises the last try's error.
         """
         gives_up_at = self._clock.now() + total_seconds
-        for tried in range(1, TRIES + 1):
+        for tried in range(1, self._tries + 1):
             try:
                 return attempt()
             except PassingError as passing:
                 failure = passing
             wait = self._wait_before(tried, failure.retry_after)
-            if tried == TRIES or self._clock.now() + wait > gives_up_at:
+            if tried == self._tries or self._clock.now() + wait > gives_up_at:
                 break
-            if not self._wait(wait, f"{failure.error.summary}; try {tried + 1} of {TRIES}", note):
+            if not self._wait(wait, f"{failure.error.summary}; try {tried + 1} of {self._tries}", note):
                 break
         # Outside the handler, so that nothing hangs on the error as its context.
         raise failure.error

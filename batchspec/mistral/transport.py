@@ -12,7 +12,7 @@ from batchspec.mistral.exchange import Answer, Call, Exchange, ExchangeFailedErr
 from batchspec.mistral.faults import Fault
 from batchspec.mistral.key import ApiKey
 from batchspec.mistral.refusals import Refusals
-from batchspec.mistral.retry import PASSING_STATUSES, Note, PassingError, Retrying, read_retry_after
+from batchspec.mistral.retry import PASSING_STATUSES, TRIES, Note, PassingError, Retrying, read_retry_after
 
 T = TypeVar("T")
 
@@ -25,12 +25,18 @@ class Transport:
     """The API's host, spoken to patiently."""
 
     def __init__(
-        self, base_url: BaseUrl, key: ApiKey, clock: Clock, random: Callable[[], float], timing: Timing
+        self,
+        base_url: BaseUrl,
+        key: ApiKey,
+        clock: Clock,
+        random: Callable[[], float],
+        timing: Timing,
+        tries: int = TRIES,
     ) -> None:
         self._place = base_url.place
         self._clock = clock
         self._exchange = Exchange(base_url, key, timing)
-        self._retrying = Retrying(clock, random)
+        self._retrying = Retrying(clock, random, tries)
         self._refusals = Refusals(base_url.place, key)
 
     @property

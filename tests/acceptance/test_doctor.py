@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import sqlite3
 import threading
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from typing import Any
 import pytest
 from driving import Project, make_project
 
+from batchspec.cli.examining import LIBRARIES, PYTHON
 from batchspec.commands.doctor import Grade, Surroundings, examine
 from batchspec.core.ports import Provider
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.server import EmulatorServer
+from batchspec.report.doctor import examined_text
+from batchspec.report.style import Style
 from batchspec.state.lock import state_lock
 
 
@@ -79,7 +83,7 @@ def test_a_refused_key_is_an_error_and_the_rest_is_still_looked_at(project: Proj
     assert project.run("apply", "--yes", "--wait").code == 0
     server.set_faults(Faults.from_json({"fail_calls": {"*": {"status": 401, "count": 5}}}))
     found = findings(project, 1)
-    assert found["provider"][0]["grade"] == "error"
+    assert found["key"][0]["grade"] == "error"
     assert found["state"][0]["summary"].endswith("was not compared with the provider")
 
 
@@ -220,3 +224,53 @@ def test_a_library_that_is_missing_is_an_error() -> None:
 
 def test_a_folder_that_cannot_be_written_is_an_error() -> None:
     assert found_of(surroundings(writable=False), Grade.ERROR).startswith("nothing can be written beside the state")
+
+
+def test_a_provider_that_fails_is_told_at_once_and_not_asked_again(project: Project, server: EmulatorServer) -> None:
+    server.set_faults(Faults.from_json({"fail_calls": {"list": {"status": 503, "count": 1}}}))
+    [found] = findings(project, 1)["provider"]
+    assert (found["grade"], found["hint"] is None) == ("error", False)
+    assert "HTTP 503" in found["summary"]
+    assert findings(project, 0)["provider"][0]["grade"] == "ok"
+
+
+def test_a_malformed_key_is_an_error_of_the_key(project: Project) -> None:
+    project.environ["MISTRAL_API_KEY"] = "two words"
+    assert findings(project, 1)["key"][0]["grade"] == "error"
+
+
+OLDEST = {"Python": "3.11", "SQLite": "3.37", "click": "8.1", "jinja2": "3.1.6"}
+
+
+def test_libraries_that_are_too_old_are_an_error() -> None:
+    libraries = {"SQLite": "3.31.1", "click": "8.1.7", "jinja2": "3.1.5", "rich": "odd"}
+    told = found_of(surroundings(libraries=libraries, oldest=OLDEST), Grade.ERROR)
+    assert told == "too old: SQLite 3.31.1 (at least 3.37), jinja2 3.1.5 (at least 3.1.6)"
+    enough = {"SQLite": "3.40.1", "click": "8.10", "jinja2": "3.2"}
+    assert found_of(surroundings(libraries=enough, oldest=OLDEST), Grade.ERROR) == ""
+
+
+def test_a_python_that_is_too_old_is_an_error() -> None:
+    told = found_of(surroundings(python="3.10.14", oldest=OLDEST), Grade.ERROR)
+    assert told == "batchspec 1 on Python 3.10.14, which is too old: 3.11 or later is needed"
+
+
+def test_the_versions_that_are_needed_are_those_of_the_project_s_own_file() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = dict(dependency.split(">=") for dependency in project["dependencies"])
+    assert needed == LIBRARIES
+    assert project["requires-python"] == f">={PYTHON}"
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_what_was_found_ends_in_a_sentence_and_fits(width: int) -> None:
+    found = examine(
+        surroundings(writable=False, free_bytes=10),
+        connect=lambda: None,
+        check_state=lambda _: pytest.fail("there is no state"),
+        own_files=tuple,
+    )
+    lines = examined_text(found, Style(colour=False, width=width)).split("\n")
+    assert lines[-1] == "To be mended: disk. To know of: disk, key."
+    assert max(map(len, lines)) <= width
+    assert sum("help: " in line for line in lines) == sum(each.hint is not None for each in found)
