@@ -166,7 +166,16 @@ def _codes() -> Iterator[str]:
     yield from load_pages()
 
 
+def _providers() -> Iterator[str]:
+    from batchspec.cli.options import PROVIDERS
+    from batchspec.plugins.installed import installed
+
+    yield from PROVIDERS
+    yield from (each.name for each in installed(Path.cwd()) if each.kind == "providers")
+
+
 _SOURCES: dict[str, Callable[[], Iterator[str]]] = {
+    "providers": _providers,
     "files": _files,
     "names": _names,
     "specs": _specs,

@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchspec import __version__
+from batchspec.cli.offering import Offering
 from batchspec.cli.options import JSON, shared
+from batchspec.cli.providers import has_key
 from batchspec.cli.running import Run
 from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, LockedError, StateError
 
 if TYPE_CHECKING:
     from batchspec.cli.options import Options
+    from batchspec.cli.providers import Opened
     from batchspec.cli.wiring import Project
     from batchspec.commands.doctor import Surroundings
     from batchspec.commands.inspect import Checked
     from batchspec.commands.storage import LocalStorage
     from batchspec.core.ports import Provider
-    from batchspec.mistral.client import MistralProvider
 
 LIBRARIES = {
     "click": "8.1",
@@ -73,11 +75,11 @@ def doctor(run: Run, /, as_json: bool, **own: Any) -> int:
     project = wiring.open_settings(options)
     console = run.console
     console.root = project.root
-    opened: list[MistralProvider] = []
+    opened: list[Opened] = []
     with ExitStack() as stack:
 
         def connect() -> Provider | None:
-            if options.provider != "emulator" and not console.environ.get("MISTRAL_API_KEY", "").strip():
+            if not has_key(options.provider, console.environ):
                 return None
             # Who looks for what is wrong wants to hear of it, and not that it may have passed by the sixth try.
             provider = wiring.open_provider(project, options, console, run.interrupts, patient=False)
@@ -135,7 +137,9 @@ def _local(project: Project) -> LocalStorage:
 def _address(options: Options, environ: Mapping[str, str]) -> str:
     from batchspec.mistral.base_url import DEFAULT
 
-    return "the emulator" if options.provider == "emulator" else environ.get("MISTRAL_BASE_URL", "").strip() or DEFAULT
+    if options.provider != "mistral":
+        return "the emulator" if options.provider == "emulator" else f"the provider `{options.provider}`"
+    return environ.get("MISTRAL_BASE_URL", "").strip() or DEFAULT
 
 
 def _versions(names: Iterable[str]) -> dict[str, str | None]:
@@ -166,6 +170,7 @@ def _surroundings(project: Project, address: str) -> Surroundings:
         oldest={"Python": PYTHON, "SQLite": _SQLITE} | LIBRARIES,
         extras={name: find_spec(module) is not None for name, module in _EXTRAS.items()},
         address=address,
+        plugins=Offering(project.root).standings(),
         writable=os.access(_existing(project.state.parent), os.W_OK),
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchspec.cli.options import JSON, shared
+from batchspec.cli.providers import has_key
 from batchspec.cli.running import Run
 from batchspec.cli.teaching import Taught
 from batchspec.core.errors import ExitCode, InvalidInputError
@@ -79,7 +80,7 @@ def _cards(run: Run, project: Project, options: Options, *, needed: bool) -> Seq
     """Return the provider's models; None where there is no key, and none is needed."""
     from batchspec.cli import wiring
 
-    if not needed and options.provider != "emulator" and not run.console.environ.get("MISTRAL_API_KEY", "").strip():
+    if not needed and not has_key(options.provider, run.console.environ):
         return None
     with wiring.open_provider(project, options, run.console, run.interrupts) as provider:
         return provider.models()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PROVIDERS = ("mistral", "emulator")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PROVIDER = r"[a-z][a-z0-9_+-]{0,31}"
 _DURATION = r"(\d+(?:\.\d+)?)([smhd]?)"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -77,6 +78,18 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         return seconds
 
 
+class ProviderName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a provider. Whether one that is not built in is installed is found out when it is opened."""
+
+    name = "provider"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        if not re.fullmatch(_PROVIDER, str(value)):
+            self.fail(f"`{value}` is no provider's name: those are mistral, emulator and plugins' own", param, ctx)
+        return str(value)
+
+
 _SELECTORS = "by name:, tag:, path: or state:; a bare word is a name"
 _ABOUT_SPECS = (
     click.argument("paths", nargs=-1, type=FilePath(), shell_complete=completed("files")),
@@ -130,9 +143,12 @@ def shared(command: _Command) -> _Command:
         click.option("--state", type=FilePath(), envvar="BATCHSPEC_STATE", help="Where the state lies."),
         click.option(
             "--provider",
-            type=click.Choice(PROVIDERS),
+            type=ProviderName(),
             envvar="BATCHSPEC_PROVIDER",
-            help="Who runs the jobs; `emulator` needs no key and no network. Default: mistral.",
+            metavar="mistral|emulator|NAME",
+            shell_complete=completed("providers"),
+            help="Who runs the jobs; `emulator` needs no key and no network, and NAME is of an installed plugin. "
+            "Default: mistral.",
         ),
         click.option(
             "--lock-timeout",

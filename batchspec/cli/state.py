@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from batchspec.cli.options import JSON, completed, shared
+from batchspec.cli.providers import has_key
 from batchspec.cli.running import Run
 from batchspec.cli.state_changes import adopt_job, forget_records, rebuild
 from batchspec.cli.teaching import TaughtGroup
@@ -115,9 +116,7 @@ def check_state(run: Run, /, no_refresh: bool, as_json: bool, **own: Any) -> int
     project = wiring.open_settings(options)
     console = run.console
     console.root = project.root
-    asks = not no_refresh and (
-        options.provider == "emulator" or bool(console.environ.get("MISTRAL_API_KEY", "").strip())
-    )
+    asks = not no_refresh and has_key(options.provider, console.environ)
     shown = console.relative(str(project.state))
     with ExitStack() as stack:
         try:

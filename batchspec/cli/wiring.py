@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from batchspec.cli.console import Console
 from batchspec.cli.interrupts import Interrupts
+from batchspec.cli.offering import Offering, writers
 from batchspec.cli.options import Options
+from batchspec.cli.providers import Connection, catalogue_of, offered_provider, open_named
 from batchspec.cli.variables import given_variables
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.loading import SpecLoader
@@ -35,8 +37,8 @@ from batchspec.project.specs import find_specs
 from batchspec.workers import Workers
 
 if TYPE_CHECKING:
+    from batchspec.cli.providers import Opened
     from batchspec.commands.world import World
-    from batchspec.mistral.client import MistralProvider
 
 _HOME = ".batchspec"
 
@@ -110,7 +112,7 @@ def open_settings(options: Options) -> Project:
 @contextmanager
 def open_provider(
     project: Project, options: Options, console: Console, interrupts: Interrupts, *, patient: bool = True
-) -> Iterator[MistralProvider]:
+) -> Iterator[Opened]:
     """Open the provider alone, without a state; not `patient`, it makes each call once.
 
     Raises AccessError where there is no key.
@@ -132,11 +134,13 @@ def _start(paths: Sequence[Path]) -> Path:
 
 def _state_path(root: Path, settings: Settings, options: Options) -> Path:
     if options.state is not None:
+        offered_provider(options.provider, root)
         return options.state
     recorded = root / settings.state
     if options.provider == "emulator":
         return _emulated(recorded)
-    return recorded
+    plugin = offered_provider(options.provider, root)
+    return recorded if plugin is None else recorded.with_name("providers") / plugin.name / recorded.name
 
 
 def _recorded(project: Project, console: Console, *, required: bool) -> Path | None:
@@ -166,7 +170,10 @@ def loader(project: Project) -> SpecLoader:
         default_places=project.settings.default_places,
         output_dir=project.settings.output_dir,
         schema=packaged_schema,
-        open_rows=partial(open_rows, root=project.root, stores=Stores(allowed=project.remote_inputs)),
+        open_rows=partial(
+            open_rows, root=project.root, stores=Stores(allowed=project.remote_inputs), offers=Offering(project.root)
+        ),
+        offers=Offering(project.root),
         given=project.given,
         all_paths=lambda: find_specs(project.root, project.root, []),
         lock=project.lock,
@@ -202,7 +209,6 @@ def open_world(
     `clears` is whether files that killed processes have left on their way are cleared at once.
     """
     from batchspec.commands.world import World
-    from batchspec.outputs import open_writer
     from batchspec.project.repository import Repository
     from batchspec.project.spool import DiskSpool
     from batchspec.state.scratch import SqliteScratch
@@ -211,7 +217,7 @@ def open_world(
     with ExitStack() as stack:
         stack.callback((progress := console.progress()).finish)
         locked = (writes or refreshes) and _lock(stack, project, command, options, console, interrupts, needed=writes)
-        provider: MistralProvider | None = None
+        provider: Opened | None = None
         if refreshes and locked:
             provider = _provider(stack, project, options, console, interrupts, progress.note, needed=needs_provider)
         path = _recorded(project, console, required=provider is not None)
@@ -226,11 +232,11 @@ def open_world(
         yield World(
             ledger=ledger,
             provider=provider,
-            catalogue=provider,
+            catalogue=catalogue_of(provider),
             spool=spool,
             new_scratch=SqliteScratch,
             open_output=_opener(project.root),
-            open_writer=open_writer,
+            open_writer=writers(project.root),
             fingerprint=_fingerprinter(project.root),
             local_path=lambda path: project.root / path,
             downloads=downloads,
@@ -294,19 +300,9 @@ def _provider(
     *,
     needed: bool,
     patient: bool = True,
-) -> MistralProvider | None:
-    environ: Mapping[str, str] = console.environ
-    if options.provider == "emulator":
-        from batchspec.emulator.server import EmulatorServer
-
-        server = stack.enter_context(EmulatorServer(project.home / "emulator" / "data"))
-        environ = {"MISTRAL_API_KEY": "emulator", "MISTRAL_BASE_URL": server.url}
-    elif not needed and not environ.get("MISTRAL_API_KEY", "").strip():
-        return None
-    from batchspec.mistral.client import connect
-    from batchspec.mistral.retry import TRIES
-
-    return stack.enter_context(connect(environ, interrupts, on_wait=note, tries=TRIES if patient else 1))
+) -> Opened | None:
+    connection = Connection(console, interrupts, note, patient=patient)
+    return open_named(stack, options.provider, project.root, project.home, connection, needed=needed)
 
 
 def require(world: World) -> Provider:

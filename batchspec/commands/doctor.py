@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
@@ -11,6 +11,7 @@ from batchspec.commands.inspect import Checked
 from batchspec.commands.storage import LocalStorage, remote_storage
 from batchspec.core.errors import AccessError, BatchspecError
 from batchspec.core.inspection import Severity
+from batchspec.core.offered import PluginStanding
 from batchspec.core.ports import Provider
 
 _NUMBERS = re.compile(r"\d+")
@@ -48,7 +49,8 @@ class Surroundings:
 
     `libraries` have their versions, None where one is missing; `oldest` are the oldest that will do, also of Python;
     `extras` tell which are installed. `address` is where
-    the provider is looked for. `writable` is whether this user may write beside the state.
+    the provider is looked for. `writable` is whether this user may write beside the state. `plugins` are all that are
+    installed, loaded to see whether they can be.
     """
 
     version: str
@@ -65,6 +67,7 @@ class Surroundings:
     extras: Mapping[str, bool] = field(default_factory=dict)
     address: str = ""
     writable: bool = True
+    plugins: Sequence[PluginStanding] = ()
 
 
 LIMITS = (
@@ -126,6 +129,7 @@ def examine(
 def _project(about: Surroundings) -> Iterator[Finding]:
     yield _versions(about)
     yield _libraries(about)
+    yield from map(_plugin, about.plugins)
     if about.declared_id is None:
         yield Finding(
             grade=Grade.NOTICE,
@@ -212,6 +216,13 @@ def _libraries(about: Surroundings) -> Finding:
         summary=listed + (f"; extras that are not installed: {', '.join(absent)}" if absent else ""),
         hint=f"`pip install 'batchspec[{absent[0]}]'` adds one, where a spec needs it" if absent else None,
     )
+
+
+def _plugin(plugin: PluginStanding) -> Finding:
+    summary = f"`{plugin.name}` for {plugin.kind}: {plugin.distribution}"
+    if plugin.problem is None:
+        return Finding(grade=Grade.OK, subject="plugins", summary=summary)
+    return Finding(grade=Grade.NOTICE, subject="plugins", summary=f"{summary}: {plugin.problem}", hint=plugin.hint)
 
 
 def _clock(ahead: float | None) -> Iterator[Finding]:

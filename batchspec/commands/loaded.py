@@ -25,6 +25,7 @@ class LoadedSpec:
     answers, and `shape` then says which of them count. `check` is what answers are held to, if to anything. `workers`
     may render it by its `recipe` in several processes. `made_of` gives a digest of all that it was loaded from, and of
     the program. `read_at_load` are the sources that were read for it; the others are read by what rows say.
+    `output_mark` is what the plugin that writes the output is known by, if one does.
     """
 
     spec: Spec
@@ -42,6 +43,7 @@ class LoadedSpec:
     workers: RowWorkers | None = None
     made_of: Callable[[], str] | None = None
     read_at_load: frozenset[str] = frozenset()
+    output_mark: str | None = None
 
     def processes(self) -> int:
         """Return how many processes to render this spec in."""

@@ -21,8 +21,10 @@ from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.extending import environments_of, extended, in_environment
 from batchspec.core.model import Inputs
 from batchspec.core.model_lock import ModelLock, pinned
+from batchspec.core.offered import NO_PLUGINS, Marked, Offers
 from batchspec.core.outputs import manifest_path
 from batchspec.core.ports import ProjectFiles, RowSource
+from batchspec.core.records import OutputFormat
 from batchspec.core.rendering import SpecRenderer
 from batchspec.core.row_shape import shaped
 from batchspec.core.schema import SchemaChecker, document_diagnostics
@@ -41,7 +43,7 @@ class SpecLoader:
     `given` are values for variables, in place of those that the specs declare. `all_paths` are those of every spec of
     the project, for one that goes on from another. `lock` pins the models of all of them. `environment` is laid over
     every spec that declares it. `workers` may render in several processes. `program` tells the program itself by a
-    digest; without it no plan is known again.
+    digest; without it no plan is known again. `offers` are what installed plugins add.
     """
 
     files: ProjectFiles
@@ -56,6 +58,7 @@ class SpecLoader:
     environment: str | None = None
     workers: RowWorkers | None = None
     program: Callable[[], str] | None = None
+    offers: Offers = NO_PLUGINS
 
     def load(self, paths: Sequence[str]) -> tuple[LoadedSpec, ...]:
         """Load every spec. Raises InvalidInputError with all that is wrong with any of them, each fault once."""
@@ -131,7 +134,8 @@ class SpecLoader:
         if environment is not None:
             document = in_environment(document, environment)
             _raise_if_unfit(document, checker)
-        spec = pinned(build_spec(document, files, self.defaults, self.output_dir, environment), self.lock)
+        built = build_spec(document, files, self.defaults, self.output_dir, environment, self.offers)
+        spec = pinned(built, self.lock)
         try:
             spec = replace(spec, variables=settled(spec.variables, self.given))
         except GivenError as error:
@@ -144,7 +148,8 @@ class SpecLoader:
         constants: dict[str, object] = {"spec": {"name": spec.name}, "vars": spec.variables}
         inputs = RememberedFiles(self.files)
         shape = partial(shaped, shape=spec.shape, names=constants)
-        rows = shape(self.open_rows(spec.inputs, inputs))
+        source = self.open_rows(spec.inputs, inputs)
+        rows, marks = shape(source), source.marks if isinstance(source, Marked) else ()
         schema = spec.response.schema
         return LoadedSpec(
             spec=spec,
@@ -159,14 +164,17 @@ class SpecLoader:
             inputs=inputs,
             recipe=Recipe(spec=spec, files=PinnedFiles(self.files, included.texts), schema=body_schema, rows=rows),
             workers=self.workers,
-            made_of=None if self.program is None else partial(_made_of, self._parts(spec, files, inputs), self.program),
+            made_of=None
+            if self.program is None or None in marks
+            else partial(_made_of, self._parts(spec, files, inputs, marks), self.program),
             read_at_load=frozenset(files.used),
+            output_mark=None if OutputFormat.of(spec.output_path) else self.offers.writer_mark(spec.output_format),
         )
 
-    def _parts(self, spec: Spec, files: RememberedFiles, inputs: RememberedFiles) -> str:
+    def _parts(self, spec: Spec, files: RememberedFiles, inputs: RememberedFiles, marks: Sequence[str | None]) -> str:
         """Return all that a spec was loaded from, as text: files as they were read, and what is said elsewhere."""
         chosen = (spec.environment, spec.variables, spec.targets, spec.pins)
-        return repr((spec.path, files.used, self.defaults, self.output_dir, *chosen, [*inputs.opened]))
+        return repr((spec.path, files.used, self.defaults, self.output_dir, *chosen, [*inputs.opened], *marks))
 
 
 def _made_of(parts: str, program: Callable[[], str]) -> str:

@@ -27,7 +27,7 @@ from batchspec.core.ledger import RecordedResult, RequestStatus
 from batchspec.core.manifest import combined
 from batchspec.core.model import InputRow, RequestDigest, Target
 from batchspec.core.outputs import manifest_path
-from batchspec.core.records import Cell, JsonText, OutputFormat, Record, WritesBytes, cell
+from batchspec.core.records import Cell, JsonText, Record, WritesBytes, cell
 from batchspec.core.rendered import RenderedRows
 
 _STATUS = {
@@ -70,7 +70,7 @@ def write_results(
     world: World,
     *,
     path: str,
-    form: OutputFormat | None = None,
+    form: str | None = None,
     failed_only: bool = False,
     tally: Tally | None = None,
 ) -> Output:
@@ -144,7 +144,8 @@ def _fingerprint(loaded: LoadedSpec, rows_digest: str, world: World) -> str:
     """Return what an output, its manifest and what they are made of are known by; it is compared with nothing else."""
     spec = loaded.spec
     files = (world.fingerprint(spec.output_path), world.fingerprint(manifest_path(spec.output_path)))
-    made_of = encode([combined(loaded.sources.texts), spec.variables, [*map(list, spec.targets)]])
+    by_plugin = [] if loaded.output_mark is None else [loaded.output_mark]
+    made_of = encode([combined(loaded.sources.texts), spec.variables, [*map(list, spec.targets)], *by_plugin])
     return " ".join(map(str, (*files, rows_digest, hashlib.sha256(made_of).hexdigest())))
 
 

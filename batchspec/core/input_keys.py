@@ -156,6 +156,7 @@ def _files(
         encoding=_text(options.get("encoding")) or "utf-8",
         delimiter=_text(options.get("delimiter")),
         remote=remote,
+        format_place=_place_of_value(document, (*_ONE, "format")) if "format" in options else None,
     )
 
 

@@ -190,7 +190,7 @@ class InputFiles:
 
     `pattern` is a path or a glob, POSIX, relative to the project's root, or an address where `remote` says so;
     `format` is a suffix without its dot ("csv", "jsonl", …) or None to go by the file's name; `place` is where the
-    spec says so, for diagnostics.
+    spec says so, for diagnostics, and `format_place` where it says the format.
     """
 
     pattern: str
@@ -199,6 +199,7 @@ class InputFiles:
     encoding: str = "utf-8"
     delimiter: str | None = None
     remote: bool = False
+    format_place: tuple[str, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from batchspec.core.canonical import Pointer
 from batchspec.core.diagnostics import nearest
 from batchspec.core.errors import FileProblemError
+from batchspec.core.offered import Offers, PluginError
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.prompting import SpecReader
-from batchspec.core.records import OutputFormat
+from batchspec.core.records import OutputFormat, suffix_of
 
 KEPT = ("custom_id", "model", "status", "error")
 """What every row has beside the columns that a spec declares."""
@@ -28,13 +29,13 @@ class DeclaredOutput(NamedTuple):
 
 
 def declared_output(
-    written: object, default_path: str, beside: str, files: ProjectFiles, reader: SpecReader
+    written: object, default_path: str, beside: str, files: ProjectFiles, reader: SpecReader, offers: Offers
 ) -> DeclaredOutput:
     """Read a spec's `output`, reporting what is wrong with it. `beside` is the spec's own path."""
     options: Mapping[str, object] = written if isinstance(written, dict) else {"path": written}
     place: Pointer = ("output", "path") if isinstance(written, dict) else ("output",)
     named = options.get("path")
-    path = _path(default_path if named is None else str(named), place, beside, files, reader)
+    path = _path(default_path if named is None else str(named), place, beside, files, reader, offers)
     declared = options.get("columns")
     columns: dict[str, object] = {}
     for name, template in (declared if isinstance(declared, dict) else {}).items():
@@ -44,17 +45,8 @@ def declared_output(
     return DeclaredOutput(path, columns)
 
 
-def _path(wanted: str, place: Pointer, beside: str, files: ProjectFiles, reader: SpecReader) -> str:
-    if OutputFormat.of(wanted) is None:
-        stem, _, suffix = wanted.rpartition(".")
-        close = nearest(suffix, list(OutputFormat)) if stem else None
-        reader.report(
-            place,
-            "output-format",
-            f"`{wanted}` is not a .jsonl, .csv or .parquet path",
-            detail="the suffix says how the rows are written",
-            hint=f"use `{stem or wanted}.{close or OutputFormat.JSONL}`",
-        )
+def _path(wanted: str, place: Pointer, beside: str, files: ProjectFiles, reader: SpecReader, offers: Offers) -> str:
+    if OutputFormat.of(wanted) is None and not _is_offered(wanted, place, reader, offers):
         return wanted
     try:
         joined = files.join(beside, wanted)
@@ -65,6 +57,26 @@ def _path(wanted: str, place: Pointer, beside: str, files: ProjectFiles, reader:
         hint = "name a folder of your own, such as `results/`"
         reader.report(place, "file", f"`{wanted}` lies in a folder that is not yours to write", hint=hint)
     return joined
+
+
+def _is_offered(wanted: str, place: Pointer, reader: SpecReader, offers: Offers) -> bool:
+    """Tell whether a plugin writes what a path's suffix says; where none does, or it cannot be used, report it."""
+    stem, _, suffix = wanted.rpartition(".")
+    try:
+        if stem and offers.writer_mark(suffix_of(wanted)) is not None:
+            return True
+    except PluginError as error:
+        reader.report(place, error.code, error.summary, detail=error.why, hint=error.hint)
+        return False
+    close = nearest(suffix, list(OutputFormat)) if stem else None
+    reader.report(
+        place,
+        "output-format",
+        f"`{wanted}` is not a .jsonl, .csv or .parquet path",
+        detail=f"the suffix says how the rows are written; {offers.told('outputs')}",
+        hint=f"use `{stem or wanted}.{close or OutputFormat.JSONL}`, or `pip install` a plugin for the suffix",
+    )
+    return False
 
 
 def _check_name(name: str, before: Mapping[str, object], pointer: Pointer, reader: SpecReader) -> None:
@@ -93,6 +105,8 @@ def _check_name(name: str, before: Mapping[str, object], pointer: Pointer, reade
 
 def manifest_path(output_path: str) -> str:
     """Return where the manifest of an output lies: beside it, under its name without the suffix."""
+    if OutputFormat.of(output_path) is None:
+        return output_path.rpartition(".")[0] + MANIFEST_SUFFIX
     stem = output_path
     for form in OutputFormat:
         stem = stem.removesuffix(f".{form}")

@@ -20,8 +20,13 @@ class OutputFormat(StrEnum):
     @classmethod
     def of(cls, path: str) -> OutputFormat | None:
         """Return the format that a path's suffix says; None where it says none."""
-        suffix = path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
+        suffix = suffix_of(path)
         return cls(suffix) if suffix in {each.value for each in cls} else None
+
+
+def suffix_of(path: str) -> str:
+    """Return the suffix of a path, in lower case and without its dot."""
+    return path.rsplit("/", 1)[-1].rpartition(".")[2].lower()
 
 
 class JsonText(bytes):
@@ -59,8 +64,8 @@ class RecordWriter(Protocol):
         ...
 
 
-OpenWriter = Callable[[OutputFormat, WritesBytes, Sequence[str]], RecordWriter]
-"""Returns what writes records of these columns to a stream."""
+OpenWriter = Callable[[str, WritesBytes, Sequence[str]], RecordWriter]
+"""Returns what writes records of these columns to a stream, in an `OutputFormat` or in one that a plugin offers."""
 
 
 def cell(value: object) -> Cell:

@@ -21,11 +21,12 @@ from batchspec.core.input_keys import read_inputs, read_shape
 from batchspec.core.json_text import JsonError, parse
 from batchspec.core.matrix import NO_MATRIX, Combination, read_matrix
 from batchspec.core.model import AGENT_PREFIX, Inputs, Target
+from batchspec.core.offered import NO_PLUGINS, Offers
 from batchspec.core.origin import FileOrigin, TemplateText, holds_template, is_template
 from batchspec.core.outputs import declared_output
 from batchspec.core.ports import ProjectFiles
 from batchspec.core.prompting import prompt_fields
-from batchspec.core.records import OutputFormat
+from batchspec.core.records import OutputFormat, suffix_of
 from batchspec.core.row_shape import RowShape
 from batchspec.core.source import SourceDocument, load_source
 
@@ -116,9 +117,9 @@ class Spec:
         return self.combinations != NO_MATRIX
 
     @property
-    def output_format(self) -> OutputFormat:
-        """The form of the output, which its path says."""
-        return OutputFormat.of(self.output_path) or OutputFormat.JSONL
+    def output_format(self) -> str:
+        """The form of the output, which its path says: an `OutputFormat`, or the suffix that a plugin is for."""
+        return OutputFormat.of(self.output_path) or suffix_of(self.output_path)
 
     def finding(
         self,
@@ -157,15 +158,17 @@ def build_spec(
     defaults: Mapping[str, object],
     output_dir: str = "results",
     environment: str | None = None,
+    offers: Offers = NO_PLUGINS,
 ) -> Spec:
     """Build a spec from a document that fits the schema, and the project's defaults.
 
-    `environment` is one that is in the document already; by default its results lie in a folder of its own.
+    `environment` is one that is in the document already; by default its results lie in a folder of its own. `offers`
+    are asked for formats that are not built in.
 
     Raises InvalidInputError with everything that the schema cannot say: files that are missing, a prompt beside
     messages, no model.
     """
-    builder = _Builder(document, files, defaults)
+    builder = _Builder(document, files, defaults, offers)
     spec = builder.build(output_dir if environment is None else f"{output_dir}/{environment}")
     if has_errors(builder.findings) or spec is None:
         raise InvalidInputError(f"{document.path} is not a valid spec", builder.findings)
@@ -173,8 +176,11 @@ def build_spec(
 
 
 class _Builder:
-    def __init__(self, document: SourceDocument, files: ProjectFiles, defaults: Mapping[str, object]) -> None:
+    def __init__(
+        self, document: SourceDocument, files: ProjectFiles, defaults: Mapping[str, object], offers: Offers
+    ) -> None:
         self.findings: list[Diagnostic] = []
+        self._offers = offers
         self._document = document
         self._files = files
         self._keys = _with_defaults(_mapping(document.value), defaults)
@@ -197,7 +203,8 @@ class _Builder:
             )
             custom_id = None
         default_output = f"{output_dir}/{name}.jsonl"
-        output = declared_output(keys.get("output"), default_output, self._beside_output(), self._files, self)
+        beside = self._beside_output()
+        output = declared_output(keys.get("output"), default_output, beside, self._files, self, self._offers)
         variables = {key: self._constant(value, ("vars", key)) for key, value in _mapping(keys.get("vars", {})).items()}
         combinations = read_matrix(keys.get("matrix"), self)
         response = read_response(keys.get("response"), body, self)

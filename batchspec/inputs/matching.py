@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from batchspec.core.diagnostics import Diagnostic, Location, Severity, in_order
 from batchspec.core.errors import FileProblemError, InvalidInputError
+from batchspec.core.offered import PluginError
 from batchspec.core.ports import ProjectFiles
 
 _MAGIC = frozenset("*?[")
@@ -16,9 +17,17 @@ class SpecFindings:
         self._place = place
         self._found: list[Diagnostic] = []
 
-    def error(self, code: str, summary: str, *, detail: str | None = None, hint: str | None = None) -> None:
-        """Report an error; the same one is told once."""
-        path, line, column = self._place
+    def error(
+        self,
+        code: str,
+        summary: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+        place: tuple[str, int, int] | None = None,
+    ) -> None:
+        """Report an error, by default where the spec names its inputs; the same one is told once."""
+        path, line, column = place or self._place
         found = Diagnostic(
             severity=Severity.ERROR,
             code=code,
@@ -30,8 +39,8 @@ class SpecFindings:
         if found not in self._found:
             self._found.append(found)
 
-    def problem(self, error: FileProblemError) -> None:
-        """Report a file that cannot be used."""
+    def problem(self, error: FileProblemError | PluginError) -> None:
+        """Report a file, or a plugin, that cannot be used."""
         self.error(error.code, error.summary, detail=error.why, hint=error.hint)
 
     def raise_if_any(self) -> None:

@@ -12,15 +12,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TypeVar, cast
 
-from batchspec.core.diagnostics import DiagnosticSink, did_you_mean
+from batchspec.core.diagnostics import DiagnosticSink, did_you_mean, nearest
 from batchspec.core.errors import FileProblemError
 from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs, SpecResults, SqlQuery
+from batchspec.core.offered import NO_PLUGINS, OfferedReader, Offers, PluginError
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.row_blocks import RowBlock, listed
 from batchspec.inputs.extras import DUCKDB, PARQUET, ZSTD, load_extra
 from batchspec.inputs.file_list import ListedFiles
 from batchspec.inputs.findings import FileFindings
 from batchspec.inputs.matching import SpecFindings, matching_paths
+from batchspec.inputs.offered_rows import AddressRows, read_offered
 from batchspec.inputs.packing import packing
 from batchspec.inputs.remote import Stores
 from batchspec.inputs.row_file import Opener, RowFile
@@ -49,10 +51,17 @@ _READERS = {
 }
 
 
-def open_rows(inputs: Inputs, files: ProjectFiles, root: Path | None = None, stores: Stores = NOWHERE) -> RowSource:
+def open_rows(
+    inputs: Inputs,
+    files: ProjectFiles,
+    root: Path | None = None,
+    stores: Stores = NOWHERE,
+    offers: Offers = NO_PLUGINS,
+) -> RowSource:
     """Return the source of a spec's rows. A glob's files are those of now, in name order.
 
-    A query needs to know where the project's `root` really is. Raises InvalidInputError, located where the spec names
+    A query needs to know where the project's `root` really is. What is not built in is looked for among the `offers`.
+    Raises InvalidInputError, located where the spec names
     the inputs, for a pattern that matches nothing or leaves the root, for a format that is not read, for options that
     do not fit it, and for a library that is not installed.
     """
@@ -67,10 +76,29 @@ def open_rows(inputs: Inputs, files: ProjectFiles, root: Path | None = None, sto
         return SpecRows(())
     if isinstance(inputs, SqlQuery):
         return _query_rows(inputs, files, root, findings)
-    opening = _Opening(inputs, findings)
+    address = _offered_address(inputs, stores, offers, findings) if inputs.remote else None
+    if address is not None:
+        return address
+    opening = _Opening(inputs, findings, offers)
     found = tuple(opening.remote_files(stores) if inputs.remote else opening.row_files(files))
     findings.raise_if_any()
     return FileRows(found)
+
+
+def _offered_address(inputs: InputFiles, stores: Stores, offers: Offers, findings: SpecFindings) -> AddressRows | None:
+    """Return the rows behind an address that a plugin reads; None for one that is built in, or that nobody reads."""
+    scheme = inputs.pattern.partition("://")[0]
+    if scheme in stores.libraries:
+        return None
+    try:
+        store = offers.store(scheme)
+        if store is not None:
+            stores.permit(inputs.pattern)
+            return AddressRows(store=store, address=inputs.pattern)
+    except (FileProblemError, PluginError) as error:
+        findings.problem(error)
+    findings.raise_if_any()
+    return None
 
 
 def _query_rows(inputs: SqlQuery, files: ProjectFiles, root: Path | None, findings: SpecFindings) -> RowSource:
@@ -105,7 +133,12 @@ class FileRows:
 
     def rows(self, sink: DiagnosticSink) -> Iterator[InputRow]:
         """Yield every row with its own file and line; a file that cannot be read on is reported and left."""
-        return self._each(sink, lambda file, findings: _reader(file.format)(file, findings))
+        return self._each(sink, lambda file, findings: _reader(file)(file, findings))
+
+    @property
+    def marks(self) -> tuple[str | None, ...]:
+        """What the plugins that read these files are known by. Fills `core.offered.Marked`."""
+        return tuple(dict.fromkeys(file.reader.mark for file in self.files if file.reader is not None))
 
     def blocks(self, size: int, sink: DiagnosticSink) -> Iterator[RowBlock]:
         """Yield what `rows` does, in blocks; only tables are faster for it."""
@@ -116,7 +149,7 @@ class FileRows:
                 from batchspec.inputs.csv_rows import read_csv_blocks  # noqa: PLC0415
 
                 return read_csv_blocks(file, findings, size)
-            return listed(_reader(file.format)(file, findings), size)
+            return listed(_reader(file)(file, findings), size)
 
         return self._each(sink, read)
 
@@ -138,17 +171,22 @@ class FileRows:
             findings.close()
 
 
-def _reader(format_name: str) -> Reader:
-    module, function = _READERS[format_name]
+def _reader(file: RowFile) -> Reader:
+    if file.reader is not None:
+        return read_offered
+    module, function = _READERS[file.format]
     return cast(Reader, getattr(import_module(f"batchspec.inputs.{module}"), function))
 
 
 class _Opening:
     """What one spec says about its input files, and what is wrong with it."""
 
-    def __init__(self, inputs: InputFiles, findings: SpecFindings) -> None:
+    def __init__(self, inputs: InputFiles, findings: SpecFindings, offers: Offers) -> None:
         self.inputs = inputs
         self._findings = findings
+        self._offers = offers
+        self._readers: dict[str, OfferedReader | None] = {}
+        self._broken: set[str] = set()
         self._add = findings.error
 
     def remote_files(self, stores: Stores) -> Iterator[RowFile]:
@@ -175,6 +213,7 @@ class _Opening:
                     format=format_name,
                     encoding=self.inputs.encoding,
                     delimiter=self.inputs.delimiter,
+                    reader=self._readers.get(format_name),
                 )
 
     def _format(self, path: str) -> str | None:
@@ -185,8 +224,10 @@ class _Opening:
         suffix = name.rsplit(".", 1)[1] if "." in name else ""
         format_name = suffix if given is None else given.lower().removeprefix(".")
         format_name = format_name.removesuffix(packing(format_name) or "")
-        if format_name in FORMATS:
+        if format_name in FORMATS or self._is_offered(format_name):
             return format_name if self._can_be_read(path, format_name, packed) else None
+        if format_name in self._broken:
+            return None
         if not format_name:
             self._add(
                 "unknown-format", f"`{path}` has no suffix to tell its format", hint="say it, for example `format: csv`"
@@ -194,11 +235,30 @@ class _Opening:
         else:
             self._add(
                 "unknown-format",
-                f"`{path}`: no rows can be read from .{format_name}",
-                detail=f"formats are {', '.join(FORMATS)}; all but parquet also as .gz and .zst",
-                hint=did_you_mean(format_name, FORMATS),
+                f"there is no format `{given}`" if given else f"`{path}`: no rows can be read from .{format_name}",
+                detail=f"formats are {', '.join(FORMATS)}; all but parquet also as .gz and .zst;"
+                f" {self._offers.told('inputs')}",
+                hint=self._way_to(format_name),
+                place=self.inputs.format_place,
             )
         return None
+
+    def _way_to(self, format_name: str) -> str:
+        hint = did_you_mean(format_name, FORMATS)
+        return (
+            hint if hint and nearest(format_name, FORMATS) else f"{hint}; or `pip install` a plugin for .{format_name}"
+        )
+
+    def _is_offered(self, format_name: str) -> bool:
+        """Tell whether a plugin reads a format; one that should, and cannot be used, is reported."""
+        if format_name not in self._readers:
+            self._readers[format_name] = None
+            try:
+                self._readers[format_name] = self._offers.reader(format_name)
+            except PluginError as error:
+                self._broken.add(format_name)
+                self._findings.problem(error)
+        return self._readers[format_name] is not None
 
     def _can_be_read(self, path: str, format_name: str, packed: str | None) -> bool:
         """Tell whether what the format and the packing need is there."""
@@ -231,6 +291,10 @@ class _Opening:
             return False
         if format_name in _WITH_ENCODING or name in {"utf-8", "utf-8-sig"}:
             return True
+        if self._readers.get(format_name) is not None:
+            hint = "remove `encoding`"
+            self._add("option", f".{format_name} is read by a plugin, which knows the encoding itself", hint=hint)
+            return False
         self._add("option", f".{format_name} files are UTF-8", hint="remove `encoding` and save the file as UTF-8")
         return False
 

@@ -42,24 +42,13 @@ class Stores:
 
     def check(self, address: str) -> None:
         """Refuse an address before anything is asked of a network. Raises FileProblemError."""
-        found = _ADDRESS.fullmatch(address)
-        if found is None or _DOUBTFUL.search(address) or ".." in address.split("/"):
-            raise RemoteInputError(
-                f"`{shown(address)}` is no address of one object",
-                hint="write s3://bucket/path/file.csv, without a user, a query or a pattern",
-            )
-        kind = found[1]
+        kind = _kind(address)
         if kind not in self.libraries:
             known = ", ".join(f"{name}://" for name in self.libraries)
             raise RemoteInputError(
                 f"{kind}:// is not read", hint=f"known are {known}; copy other files into the project"
             )
-        if not any(address.startswith(prefix.rstrip("/") + "/") for prefix in self.allowed):
-            raise RemoteInputError(
-                f"`{address}` may not be read in this run",
-                why="a spec can be changed by a pull request, so only the environment allows to read elsewhere",
-                hint=f"set BATCHSPEC_REMOTE_INPUTS={kind}://{found[2]}/",
-            )
+        self.permit(address)
         load_extra(FSSPEC, f"a {kind}:// address")
         library = self.libraries[kind]
         try:
@@ -67,6 +56,16 @@ class Stores:
         except ImportError as error:
             summary = f"a {kind}:// address cannot be read without an optional library"
             raise MissingExtraError(summary, why=str(error), hint=f"pip install {library}") from None
+
+    def permit(self, address: str) -> None:
+        """Refuse an address that this run may not read, of whatever kind it is. Raises FileProblemError."""
+        kind = _kind(address)
+        if not any(address.startswith(prefix.rstrip("/") + "/") for prefix in self.allowed):
+            raise RemoteInputError(
+                f"`{address}` may not be read in this run",
+                why="a spec can be changed by a pull request, so only the environment allows to read elsewhere",
+                hint=f"set BATCHSPEC_REMOTE_INPUTS={kind}://{address.split('/')[2]}/",
+            )
 
     def open(self, path: str) -> BinaryIO:
         """Open an object for reading. Raises FileProblemError, as does reading it."""
@@ -109,6 +108,17 @@ class _Remote(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _kind(address: str) -> str:
+    """Return the scheme of an address. Raises RemoteInputError for what is no address, or may hide another one."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None or _DOUBTFUL.search(address) or ".." in address.split("/"):
+        raise RemoteInputError(
+            f"`{shown(address)}` is no address of one object",
+            hint="write s3://bucket/path/file.csv, without a user, a query or a pattern",
+        )
+    return found[1]
 
 
 def shown(address: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from batchspec.core.offered import OfferedReader
 from batchspec.inputs.packing import unpacked
 
 BLOCK_BYTES = 256 * 1024
@@ -32,13 +33,17 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowFile:
-    """A file of rows. `format` is one of `opening.FORMATS`; `path` is POSIX and relative to the root."""
+    """A file of rows. `format` is one of `opening.FORMATS`, or that of the `reader`, which is a plugin's.
+
+    `path` is POSIX and relative to the root.
+    """
 
     files: Opener
     path: str
     format: str
     encoding: str = "utf-8"
     delimiter: str | None = None
+    reader: OfferedReader | None = None
 
     @contextmanager
     def stream(self) -> Iterator[BinaryIO]:

@@ -10,14 +10,14 @@ from batchspec.outputs.csv_table import CsvWriter
 from batchspec.outputs.json_lines import JsonLinesWriter
 
 
-def open_writer(form: OutputFormat, stream: WritesBytes, columns: Sequence[str]) -> RecordWriter:
-    """Return what writes records of these columns to a stream.
+def open_writer(form: str, stream: WritesBytes, columns: Sequence[str]) -> RecordWriter:
+    """Return what writes records of these columns to a stream, in an `OutputFormat`.
 
     Raises InvalidInputError for a format whose library is not installed.
     """
-    if form is OutputFormat.CSV:
+    if form == OutputFormat.CSV:
         return CsvWriter(stream, columns)
-    if form is OutputFormat.PARQUET:
+    if form == OutputFormat.PARQUET:
         try:
             from batchspec.outputs.parquet_table import ParquetWriter  # noqa: PLC0415 - it needs an extra, and is slow
         except ImportError as error:

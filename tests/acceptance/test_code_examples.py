@@ -29,6 +29,10 @@ NOT_RUN = {
     "provider": "it takes a proxy that answers; test_faults.py has it",
     "locked": "it takes a second run at the same time; test_misuse.py has it",
     "interrupted": "it takes a signal; test_signals.py has it",
+    "plugin-data": "it takes an installed plugin; test_plugins.py has one",
+    "plugin-clash": "it takes two installed plugins; test_plugin_faults.py has them",
+    "plugin-broken": "it takes an installed plugin that is broken; test_plugin_faults.py has it",
+    "plugin-fault": "it takes an installed plugin that fails; test_plugin_faults.py has it",
     "bug": "a fault of batchspec itself, if one were known, would be mended",
 }
 """Codes whose example is not run, and why."""

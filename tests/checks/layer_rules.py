@@ -49,6 +49,7 @@ PARTS = (
             "emulator",
             "project",
             "workers",
+            "plugins",
             *_CORE,
         ),
     ),
@@ -62,6 +63,7 @@ PARTS = (
     Part(2, "emulator", "a server of the same API on this machine", _CORE),
     Part(2, "project", "the project's root, files and settings; the spool", _CORE),
     Part(2, "workers", "renders rows in several processes", _CORE),
+    Part(2, "plugins", "what code from outside may rely on; finds it, loads it, holds it to its promise", _CORE),
     Part(1, "core", "specs, templates, bodies, digests, plans, the protocol: values in, values out", (GROUND,)),
     Part(0, GROUND, "the words, the ports, findings and errors", ()),
 )

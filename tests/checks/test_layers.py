@@ -73,7 +73,7 @@ PLANTS = {
     "a stream elsewhere": ("emulator/app.py", "from sys import stderr", "only cli and report write for people"),
     "a cycle": ("core/origin.py", "import batchspec.core.body", "import cycle: core.body -> core.origin -> core.body"),
     "a relative import": ("core/lines.py", "from . import model", "a relative import"),
-    "a part that nobody decided on": ("plugins.py", '"""Plugins."""', "`plugins` is no part of the program"),
+    "a part that nobody decided on": ("addons.py", '"""Addons."""', "`addons` is no part of the program"),
 }
 
 
