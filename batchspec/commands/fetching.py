@@ -1,27 +1,23 @@
-"""Fetches the result files of several ended jobs side by side, ahead of their taking in, which stays one by one.
-
-Nothing is decided or recorded here: a file that fails raises where it would have been fetched.
-"""
+"""Fetches the result files of several ended jobs side by side, ahead of their taking in, which stays one by one."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from batchspec.commands.world import World
+from batchspec.commands.transfers import Transfers
+from batchspec.commands.world import TRANSFERS_AT_ONCE, World
 from batchspec.core.model import BatchJob
 from batchspec.core.ports import Progress, Provider
 
-_AT_ONCE = 4
 # Files are fetched faster than they are taken in; what lies on disk meanwhile is bounded.
-_AHEAD = 2 * _AT_ONCE
-_LOOK_EVERY = 0.1
-"""Seconds between two looks at whether a signal has come, and at how far the transfers are."""
+_AHEAD = 2 * TRANSFERS_AT_ONCE
 
 
 class ResultFiles(Protocol):
@@ -47,8 +43,7 @@ class SideBySide:
             self._order.clear()
         self._world = world
         self._provider = provider
-        self._transfer = _Transfer(world)
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="download")
+        self._transfers = Transfers(world, "download")
         self._begun: dict[str, tuple[Future[int], Path]] = {}
         self._paths: list[Path] = []
 
@@ -59,8 +54,7 @@ class SideBySide:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave neither a thread nor a file behind."""
-        self._transfer.wanted = False
-        self._threads.shutdown(cancel_futures=True)
+        self._transfers.close()
         for path in self._paths:
             path.unlink(missing_ok=True)
 
@@ -77,7 +71,7 @@ class SideBySide:
         self._begin()
         self._order.popleft()
         future, path = self._begun.pop(file_id)
-        size = self._result(future, progress)
+        size = self._transfers.result(future, progress)
         path.replace(destination)
         return size
 
@@ -86,58 +80,10 @@ class SideBySide:
             if file_id not in self._begun:
                 path = self._world.downloads / f"ahead-{len(self._paths)}.jsonl"
                 self._paths.append(path)
-                future = self._threads.submit(self._provider.download, file_id, path, self._transfer)
+                future = self._transfers.begin(partial(self._provider.download, file_id, path))
                 self._begun[file_id] = future, path
 
     def _forget(self, file_id: str) -> None:
         """Let go of a file that was not asked for when it was its turn."""
         if file_id in self._begun:
             self._begun.pop(file_id)[0].cancel()
-
-    def _result(self, future: Future[int], progress: Progress) -> int:
-        if not future.done():
-            progress.start("download", total=None, unit="bytes")
-            shown = self._transfer.taken
-            while not wait([future], _LOOK_EVERY).done:
-                self._world.stop()
-                taken, note = self._transfer.taken, self._transfer.told
-                progress.advance(taken - shown)
-                shown = taken
-                if note:
-                    self._transfer.told = ""
-                    progress.note(note)
-            progress.finish()
-        return future.result()
-
-
-class _UnwantedError(Exception):
-    """Ends a transfer that nobody waits for any more."""
-
-
-class _Transfer:
-    """The progress of every transfer together: counted in their threads, shown by the one that waits."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.wanted = True
-        self.taken = 0
-        """Bytes, about: threads may count at once, and nothing but a display goes by it."""
-        self.told = ""
-        """What is waited for, until it was shown."""
-
-    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
-        """Show nothing."""
-
-    def advance(self, count: int = 1) -> None:
-        """Count bytes. Raises Interrupted once a signal has come."""
-        self._world.stop()
-        if not self.wanted:
-            raise _UnwantedError
-        self.taken += count
-
-    def note(self, text: str) -> None:
-        """Keep what is waited for."""
-        self.told = text
-
-    def finish(self) -> None:
-        """Show nothing."""

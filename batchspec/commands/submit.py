@@ -11,6 +11,7 @@ from itertools import chain, repeat
 
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.lookout import Lookout
+from batchspec.commands.uploading import UploadsAhead, name_of
 from batchspec.commands.uploads import Uploads
 from batchspec.commands.world import World
 from batchspec.core.canonical import RequestIdentity, shard_digest
@@ -87,21 +88,26 @@ def submit(
     unknown: list[Claim] = []
     lookout = Lookout(world, provider, left_alone)
     uploads = {name: Uploads(loaded.renderer.uploads, world, provider) for name, loaded in specs.items()}
-    for shard in shards:
-        world.stop()
-        sending = _Sending(shard, specs[shard.spec].spec, uploads[shard.spec], lookout, world, provider)
-        end, claim = sending.send()
-        if end is _End.CREATED:
-            jobs += 1
-            requests += shard.requests
-        elif end is _End.UNKNOWN:
-            unknown.append(claim)
-        else:
-            given_up += shard.requests
-        for part in shard.parts:
-            waiting[part.sha256] -= 1
-            if not waiting[part.sha256]:
-                world.spool.remove(part.sha256)
+    # What names local files goes out changed, once those are there.
+    as_spooled = [shard for shard in shards if not shard.inline and not specs[shard.spec].renderer.uploads]
+    parts = (part for shard in as_spooled for part in shard.parts)
+    with UploadsAhead(parts, world=world, provider=provider) as ahead:
+        for shard in shards:
+            world.stop()
+            ahead.begin()
+            sending = _Sending(shard, specs[shard.spec].spec, uploads[shard.spec], ahead, lookout, world, provider)
+            end, claim = sending.send()
+            if end is _End.CREATED:
+                jobs += 1
+                requests += shard.requests
+            elif end is _End.UNKNOWN:
+                unknown.append(claim)
+            else:
+                given_up += shard.requests
+            for part in shard.parts:
+                waiting[part.sha256] -= 1
+                if not waiting[part.sha256]:
+                    world.spool.remove(part.sha256)
     return Submitted(jobs=jobs, requests=requests, unknown=tuple(unknown), given_up=given_up)
 
 
@@ -113,6 +119,7 @@ class _Sending:
         shard: PendingShard,
         spec: Spec,
         uploads: Uploads,
+        ahead: UploadsAhead,
         lookout: Lookout,
         world: World,
         provider: Provider,
@@ -120,6 +127,7 @@ class _Sending:
         self._shard = shard
         self._spec = spec
         self._uploads = uploads
+        self._ahead = ahead
         self._lookout = lookout
         self._world = world
         self._provider = provider
@@ -212,20 +220,17 @@ class _Sending:
     def _upload(self, claim: Claim, part: SpooledFile, *, reuse: bool) -> tuple[RemoteFile, bool]:
         """Return a part's file at the provider, and whether it was there before."""
         world = self._world
-        name = f"batchspec-{part.sha256[:32]}.jsonl"
         known = world.ledger.find_file(part.sha256) if reuse else None
         if known is not None and known.id:
             return known, True
         try:
-            if known is not None:
+            if known is not None and not self._ahead.has_begun(part):
                 # An upload began and its end is not on record: it may be there already.
-                for found in self._provider.find_files(name):
+                for found in self._provider.find_files(name_of(part)):
                     if found.size in {None, part.size} and found.lines in {None, part.lines}:
                         world.ledger.save_file(part.sha256, found)
                         return found, True
-            world.ledger.save_file(part.sha256, RemoteFile(id="", filename=name, size=part.size))
-            world.checkpoint("submit:before-upload")
-            file = self._provider.upload(world.spool.path(part.sha256), name, world.progress)
+            file = self._ahead.upload(part)
             world.checkpoint("submit:after-upload")
         except ProviderRefusedError as error:
             told = self._named(error, claim, part)

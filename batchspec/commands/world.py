@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from batchspec.commands.desired import Stop
 from batchspec.core.ledger import Ledger
@@ -18,12 +18,24 @@ from batchspec.core.pricing import PriceTable
 from batchspec.core.protocol import DEFAULT_SETTLE_SECONDS
 from batchspec.core.records import OpenWriter
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+TRANSFERS_AT_ONCE = 4
+
 NewScratch = Callable[[], AbstractContextManager[Scratch]]
 OpenOutput = Callable[[str], AbstractContextManager[BinaryIO]]
 
 
 def _no_repository(_sources: Sequence[str]) -> None:
     """Know of no repository."""
+
+
+def _threads(name: str) -> Executor:
+    # Whoever transfers nothing does without the import.
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    return ThreadPoolExecutor(TRANSFERS_AT_ONCE, thread_name_prefix=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +48,8 @@ class World:
     what git says of the project, and of some files in it. `settle_seconds` is how long an unresolved submission is
     looked for. `costing` says what sending would come to, for a command that asks; `prices` what the answers have cost.
     `catalogue` is where the provider's models are listed, None like `provider`.
-    `locked` is whether the ledger may be written: a command that only looks may run beside one that writes.
+    `locked` is whether the ledger may be written: a command that only looks may run beside one that writes. `threads`
+    gives what carries out transfers beside each other.
     """
 
     ledger: Ledger
@@ -58,6 +71,7 @@ class World:
     prices: PriceTable | None = None
     catalogue: ModelCatalogue | None = None
     locked: bool = True
+    threads: Callable[[str], Executor] = _threads
 
 
 @dataclass(slots=True)

@@ -9,7 +9,9 @@ import hashlib
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
+from typing import TypeVar
 
 import greenlet
 import pytest
@@ -33,6 +35,7 @@ CHAT, MODEL, PROJECT = "/v1/chat/completions", "m", "00000000-0000-4000-8000-000
 SETTLE = 20.0
 """More than twice the late effect and the lag of the model: half of it is the time between intent and POST."""
 _IDENTITY = RequestIdentity(CHAT, MODEL)
+_T = TypeVar("_T")
 
 
 class Died(BaseException):
@@ -89,6 +92,18 @@ class _Silent:
 
     def finish(self) -> None:
         pass
+
+
+class _OneByOne(Executor):
+    """Carries out what would be done in threads at once, where it is begun: so every schedule is known again."""
+
+    def submit(self, fn: Callable[..., _T], /, *given: object, **named: object) -> Future[_T]:
+        done: Future[_T] = Future()
+        try:
+            done.set_result(fn(*given, **named))
+        except BatchspecError as error:
+            done.set_exception(error)
+        return done
 
 
 class Machine:
@@ -153,6 +168,7 @@ class Machine:
             stop=lambda: None,
             checkpoint=self.checkpoint,
             settle_seconds=SETTLE,
+            threads=lambda _: _OneByOne(),
         )
 
     def apply(self) -> None:
