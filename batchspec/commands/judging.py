@@ -11,6 +11,8 @@ from batchspec.core.ledger import Recorded, RecordedResult, RequestStatus, Stand
 from batchspec.core.model import RequestDigest
 from batchspec.core.planning import Action, decide
 
+_SAVED_AT_ONCE = 20_000
+
 
 class Answers(Protocol):
     """What is recorded of requests: a ledger, or part of one."""
@@ -23,16 +25,17 @@ class Answers(Protocol):
         """Return the latest answers to these requests."""
         ...
 
-    def verdicts(self, check: bytes, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, str | None]:
-        """Return what was found wrong with the latest answers to these requests; those not judged are left out."""
+    def standings(
+        self, digests: Sequence[RequestDigest], check: bytes | None, *, judged_too: bool = True
+    ) -> Mapping[RequestDigest, Standing]:
+        """Return all that is known of these requests at once; those that are not known are left out.
+
+        Answers that this check has judged come with their bodies where `judged_too` is set.
+        """
         ...
 
-    def standings(self, digests: Sequence[RequestDigest], check: bytes | None) -> Mapping[RequestDigest, Standing]:
-        """Return all that is known of these requests at once; those that are not known are left out."""
-        ...
-
-    def save_verdicts(self, check: bytes, verdicts: Mapping[RequestDigest, str | None]) -> None:
-        """Remember what was found wrong with the latest answers to these requests."""
+    def save_verdicts(self, check: bytes, verdicts: Mapping[int, str | None]) -> None:
+        """Remember what was found wrong with answers, by their numbers; None where nothing is."""
         ...
 
 
@@ -49,13 +52,14 @@ class Standings(NamedTuple):
 
 
 class Judged:
-    """What is to be done about a spec's requests, their answers looked at too."""
+    """What is to be done about a spec's requests, with a look at their answers; finished after the last."""
 
     def __init__(self, loaded: LoadedSpec, answers: Answers, *, remember: bool) -> None:
         self._spec = loaded.spec
         self._check = loaded.check
         self._answers = answers
         self._remember = remember
+        self._unsaved: dict[int, str | None] = {}
 
     @property
     def keeps(self) -> bool:
@@ -66,13 +70,16 @@ class Judged:
         self, digests: Sequence[RequestDigest]
     ) -> tuple[list[Action], Mapping[RequestDigest, Recorded], Mapping[RequestDigest, str]]:
         """Return the action about each request, what is recorded of them, and what is wrong with their answers."""
-        recorded = self._answers.recorded(digests)
-        if not recorded:
-            return [decide(None, self._spec.max_attempts)] * len(digests), {}, {}
         most = self._spec.max_attempts
+        wrong: Mapping[RequestDigest, str] = {}
+        if self._check is None:
+            recorded = self._answers.recorded(digests)
+        else:
+            found, wrong = self._looked_at(digests, judged_too=False)
+            recorded = {digest: standing.recorded for digest, standing in found.items()}
+        if not recorded:
+            return [decide(None, most)] * len(digests), {}, {}
         actions = [decide(recorded.get(digest), most) for digest in digests]
-        done = [digest for digest, action in zip(digests, actions, strict=True) if action is Action.DONE]
-        wrong = self.problems(done)
         if wrong and not self.keeps:
             again = self._spec.response.on_invalid is OnInvalid.RETRY
             for index, digest in enumerate(digests):
@@ -83,30 +90,37 @@ class Judged:
 
     def standings(self, digests: Sequence[RequestDigest]) -> Standings:
         """Return what is recorded of these requests, their answers looked at too."""
-        check = self._check
-        found = self._answers.standings(digests, None if check is None else check.id)
-        wrong: dict[RequestDigest, str] = {}
-        if check is not None:
-            fresh: dict[RequestDigest, str | None] = {}
-            for digest, standing in found.items():
-                told = standing.problem
-                if standing.recorded.status is not RequestStatus.SUCCEEDED or standing.result is None:
-                    continue
-                if not standing.judged:
-                    told = fresh[digest] = check.problem(standing.result.body)
-                if told is not None:
-                    wrong[digest] = told
-            if fresh and self._remember:
-                self._answers.save_verdicts(check.id, fresh)
+        found, wrong = self._looked_at(digests, judged_too=True)
         return Standings(digests, found, wrong, self.keeps)
 
     def problems(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, str]:
-        """Return what is wrong with the answers to these requests, which all have one; those that fit are left out."""
-        if self._check is None or not digests:
-            return {}
-        known = dict(self._answers.verdicts(self._check.id, digests))
-        results = self._answers.results([digest for digest in digests if digest not in known])
-        fresh = {digest: self._check.problem(result.body) for digest, result in results.items()}
-        if fresh and self._remember:
-            self._answers.save_verdicts(self._check.id, fresh)
-        return {digest: told for digest, told in (known | fresh).items() if told is not None}
+        """Return what is wrong with the answers to these requests; those that fit are left out."""
+        return {} if self._check is None else self._looked_at(digests, judged_too=False)[1]
+
+    def finish(self) -> None:
+        """Remember what was found; whatever is not remembered is found again."""
+        if self._check is not None and self._unsaved:
+            self._answers.save_verdicts(self._check.id, self._unsaved)
+            self._unsaved = {}
+
+    def _looked_at(
+        self, digests: Sequence[RequestDigest], *, judged_too: bool
+    ) -> tuple[Mapping[RequestDigest, Standing], Mapping[RequestDigest, str]]:
+        """Return what is recorded of these requests, and what is wrong with answers to them."""
+        check = self._check
+        found = self._answers.standings(digests, None if check is None else check.id, judged_too=judged_too)
+        wrong: dict[RequestDigest, str] = {}
+        if check is None:
+            return found, wrong
+        for digest, (recorded, result, result_id, judged, told) in found.items():
+            if recorded.status is not RequestStatus.SUCCEEDED or result is None or result_id is None:
+                continue
+            if not judged:
+                told = check.problem(result.body)  # noqa: PLW2901 - a verdict, whoever has made it
+                if self._remember:
+                    self._unsaved[result_id] = told
+            if told is not None:
+                wrong[digest] = told
+        if len(self._unsaved) >= _SAVED_AT_ONCE:
+            self.finish()
+        return found, wrong

@@ -121,6 +121,7 @@ def _gathered(loaded: LoadedSpec, world: World) -> SpecReport:
         for row in _by_row(loaded, rows, ways, judged.standings(digests)):
             _count(told, row)
             sample.add(row)
+    judged.finish()
     findings.raise_if_errors()
     told.rows = sample.rows()
     return told

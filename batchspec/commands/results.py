@@ -103,6 +103,7 @@ def write_results(
                 made = [record for status, record in zip(statuses, made, strict=True) if status in WITHOUT_ANSWER]
             writer.write(made)
         world.progress.finish()
+        judged.finish()
         findings.raise_if_errors()
         writer.finish()
     output.rows_digest = rows_digest.told()

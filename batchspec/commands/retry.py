@@ -104,6 +104,7 @@ def _digests(
         ended = [digest for digest, known in recorded.items() if known.status in _INCLUDED]
         done = [digest for digest, known in recorded.items() if known.status is RequestStatus.SUCCEEDED]
         yield _Ended(ended, list(judged.problems(done)))
+    judged.finish()
 
 
 def _mark(wanted: dict[str, list[_Ended]], options: RetryOptions, world: World) -> Retried:

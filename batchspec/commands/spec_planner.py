@@ -286,6 +286,7 @@ class SpecPlanner:
     def finish(self) -> PlannedSpec:
         """Close the open shards and return the whole."""
         self._outgoing.finish()
+        self._judged.finish()
         self._count_removed()
         self._estimate()
         plan = SpecPlan(

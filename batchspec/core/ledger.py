@@ -140,13 +140,11 @@ class RecordedResult(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """All that is known of one request, its latest answer with it; `problem` is what a check found wrong with that.
-
-    Without having been `judged` by that check it has none.
-    """
+    """All that is known of one request, and what a check found wrong with its answer, if it has `judged` that."""
 
     recorded: Recorded
     result: RecordedResult | None
+    result_id: int | None
     judged: bool
     problem: str | None
 
@@ -178,16 +176,17 @@ class Ledger(Protocol):
         """Return the latest answers to these requests."""
         ...
 
-    def standings(self, digests: Sequence[RequestDigest], check: bytes | None) -> Mapping[RequestDigest, Standing]:
-        """Return all that is known of these requests at once, with verdicts by one check; others are left out."""
+    def standings(
+        self, digests: Sequence[RequestDigest], check: bytes | None, *, judged_too: bool = True
+    ) -> Mapping[RequestDigest, Standing]:
+        """Return all that is known of these requests at once, with verdicts by one check; others are left out.
+
+        Answers that this check has judged come with their bodies where `judged_too` is set.
+        """
         ...
 
-    def verdicts(self, check: bytes, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, str | None]:
-        """Return what was found wrong with the latest answers to these requests; those not judged are left out."""
-        ...
-
-    def save_verdicts(self, check: bytes, verdicts: Mapping[RequestDigest, str | None]) -> None:
-        """Remember what was found wrong with the latest answers to these requests."""
+    def save_verdicts(self, check: bytes, verdicts: Mapping[int, str | None]) -> None:
+        """Remember what was found wrong with answers, by their numbers; None where nothing is."""
         ...
 
     def claim(self, request: ClaimRequest, lines: Iterable[ClaimLine], now: float) -> Claim:

@@ -22,6 +22,7 @@ _STATUS_OF = {
 }
 _OUTCOMES = {kind: kind.value for kind in OutcomeKind} | {OutcomeKind.FAILED_PASSING: OutcomeKind.FAILED.value}
 
+_ANYTHING = "SELECT 1 FROM request LIMIT 1"
 _WITHOUT_SUCCESS = frozenset(RequestStatus) - {RequestStatus.CLAIMED, RequestStatus.SUCCEEDED}
 
 
@@ -44,7 +45,7 @@ class Answers(PlanMemos):
     def recorded(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, Recorded]:
         """Return what is known of these requests; those that are not known are left out."""
         found: dict[RequestDigest, Recorded] = {}
-        if self._row("SELECT 1 FROM request LIMIT 1") is None:
+        if self._row(_ANYTHING) is None:
             return found
         kinds = _Kinds(self._unsettled())
         for chunk in chunks(digests, CHUNK):
@@ -53,23 +54,32 @@ class Answers(PlanMemos):
                 found[digest] = kinds[status, attempts, claim_id]
         return found
 
-    def standings(self, digests: Sequence[RequestDigest], check: bytes | None) -> Mapping[RequestDigest, Standing]:
-        """Return all that is known of these requests at once, with verdicts by one check; others are left out."""
+    def standings(
+        self, digests: Sequence[RequestDigest], check: bytes | None, *, judged_too: bool = True
+    ) -> Mapping[RequestDigest, Standing]:
+        """Return all that is known of these requests at once, with verdicts by one check; others are left out.
+
+        Answers that this check has judged come with their bodies where `judged_too` is set.
+        """
         found: dict[RequestDigest, Standing] = {}
+        if self._row(_ANYTHING) is None:
+            return found
         kinds = _Kinds(self._unsettled())
+        body = "result.body" if judged_too else "CASE WHEN verdict.result_id IS NULL THEN result.body END"
         for chunk in chunks(digests, CHUNK):
             sql = (
-                "SELECT request.digest, request.status, request.attempts, request.claim_id, verdict.result_id,"
-                " verdict.problem, result.outcome, result.status_code, CAST(result.body AS BLOB), result.error,"
-                " claim.model, claim.job_id FROM request LEFT JOIN result ON result.id = request.result_id"
+                "SELECT request.digest, request.status, request.attempts, request.claim_id, request.result_id,"
+                f" verdict.result_id, verdict.problem, result.outcome, result.status_code, CAST({body} AS BLOB),"
+                " result.error, claim.model, claim.job_id FROM request"
+                " LEFT JOIN result ON result.id = request.result_id"
                 " LEFT JOIN claim ON claim.id = result.claim_id"
                 " LEFT JOIN verdict ON verdict.result_id = request.result_id AND verdict.check_id = ?"
                 f" WHERE request.digest IN ({marks(chunk)})"
             )
-            for digest, status, attempts, claim_id, judged, problem, *told in self._all(sql, [check, *chunk]):
+            for digest, status, attempts, claim_id, number, judged, problem, *told in self._all(sql, [check, *chunk]):
                 result = None if told[0] is None else RecordedResult._make(told)
                 recorded = kinds[status, attempts, claim_id]
-                found[digest] = Standing(recorded, result, judged is not None, problem)
+                found[digest] = Standing(recorded, result, number, judged is not None, problem)
         return found
 
     def _unsettled(self) -> set[int]:
@@ -189,24 +199,12 @@ class Answers(PlanMemos):
         )
         return answered
 
-    def verdicts(self, check: bytes, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, str | None]:
-        """Return what was found wrong with the latest answers to these requests; those not judged are left out."""
-        found: dict[RequestDigest, str | None] = {}
-        for chunk in chunks(digests, CHUNK):
-            sql = (
-                "SELECT request.digest, verdict.problem FROM request JOIN verdict ON verdict.result_id"
-                f" = request.result_id AND verdict.check_id = ? WHERE request.digest IN ({marks(chunk)})"
-            )
-            found.update((RequestDigest(digest), problem) for digest, problem in self._all(sql, [check, *chunk]))
-        return found
-
-    def save_verdicts(self, check: bytes, verdicts: Mapping[RequestDigest, str | None]) -> None:
-        """Remember what was found wrong with the latest answers to these requests: what anybody would find."""
+    def save_verdicts(self, check: bytes, verdicts: Mapping[int, str | None]) -> None:
+        """Remember what was found wrong with answers, by their numbers: what anybody would find."""
         with self._aside():
             self._database.conn.executemany(
-                "INSERT OR REPLACE INTO verdict SELECT result_id, ?, ? FROM request WHERE digest = ?"
-                " AND result_id IS NOT NULL",
-                [(check, problem, digest) for digest, problem in verdicts.items()],
+                "INSERT OR REPLACE INTO verdict VALUES (?, ?, ?)",
+                [(number, check, problem) for number, problem in sorted(verdicts.items())],
             )
 
 

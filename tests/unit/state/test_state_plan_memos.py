@@ -78,7 +78,7 @@ OF_NO_ACCOUNT: dict[str, Callable[[SqliteLedger], object]] = {
     "mark_compared": lambda ledger: ledger.mark_compared(5.0),
     "save_spec_parts": lambda ledger: ledger.save_spec_parts("triage", {"body": "1"}),
     "save_job": lambda ledger: ledger.save_job(job("job-1")),
-    "save_verdicts": lambda ledger: ledger.save_verdicts(b"check", {digest("a"): None}),
+    "save_verdicts": lambda ledger: ledger.save_verdicts(b"check", {1: None}),
 }
 
 
@@ -110,7 +110,7 @@ def test_every_method_that_writes_is_in_one_of_these_lists() -> None:
     # Those that only the few at the end have: what they write follows from what others write, or is about memos.
     others = {"begin_plan", "finish_plan", "forget_file", "mark_deleted", "remember_plans", "close"}
     reading = {
-        "recorded", "results", "standings", "verdicts", "unknown_jobs", "is_contended", "open_claims",
+        "recorded", "results", "standings", "unknown_jobs", "is_contended", "open_claims",
         "claims_in_flight", "claim_lines", "job", "jobs_of", "known_job_ids", "known_file_ids", "find_file",
         "declared", "declared_counts", "declared_targets", "saved_output", "usage", "plan_use", "sent_for",
         "spec_parts", "compared_at", "project_id", "remembered_plan", "begin_planning",
@@ -184,8 +184,8 @@ def test_verdicts_that_planning_itself_has_found_do_not_matter(ledger: SqliteLed
     answered(ledger, "a")
     assert not remembers(ledger)
     ledger.begin_planning()
-    ledger.save_verdicts(b"check", {digest("a"): "wrong"})
-    ledger.save_verdicts(b"check", {digest("a"): "wrong"})
+    ledger.save_verdicts(b"check", {1: "wrong"})
+    ledger.save_verdicts(b"check", {1: "wrong"})
     ledger.remember_plans(TOLD)
     assert remembers(ledger)
 
@@ -193,9 +193,9 @@ def test_verdicts_that_planning_itself_has_found_do_not_matter(ledger: SqliteLed
 def test_another_hand_between_two_verdicts_is_noticed(ledger: SqliteLedger, path: Path) -> None:
     answered(ledger, "a")
     ledger.begin_planning()
-    ledger.save_verdicts(b"check", {digest("a"): None})
+    ledger.save_verdicts(b"check", {1: None})
     by_hand(path, "UPDATE request SET status = 7")
-    ledger.save_verdicts(b"check", {digest("a"): None})
+    ledger.save_verdicts(b"check", {1: None})
     ledger.remember_plans(TOLD)
     assert not remembers(ledger)
 
