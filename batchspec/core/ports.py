@@ -85,7 +85,8 @@ class Provider(Protocol):
     """The files and batch-jobs API.
 
     Every method raises AccessError for a refused key, ProviderRefusedError for a definite refusal, and
-    ProviderUnavailableError when no usable answer came within the permitted retries.
+    ProviderUnavailableError when no usable answer came within the permitted retries. `upload` and `download` are called
+    from several threads at once; all else from one.
     """
 
     def upload(
