@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchspec.core.records import OpenWriter, OutputFormat, RecordWriter, WritesBytes
+from batchspec.core.diagnostics import did_you_mean
+from batchspec.core.offered import MissingPluginError
+from batchspec.core.records import OpenWriter, OutputFormat, RecordWriter, WritesBytes, suffix_of
 
 if TYPE_CHECKING:
     from batchspec.core.offered import OfferedReader, OfferedStore, PluginStanding
@@ -37,6 +39,10 @@ class Offering:
         """Return what writes records of these columns. Raises PluginError or MissingPluginError."""
         return self._installed().writer(name, stream, columns)
 
+    def names(self, kind: str) -> list[str]:
+        """Return the names that are offered of a kind."""
+        return self._installed().names(kind)
+
     def told(self, kind: str) -> str:
         """Say which plugins of a kind are installed."""
         return self._installed().told(kind)
@@ -54,6 +60,31 @@ class Offering:
         from batchspec.plugins.offers import InstalledPlugins
 
         return InstalledPlugins(self.root)
+
+
+def form_named(name: str, root: Path) -> str:
+    """Return the output format of a name. Raises PluginError, and MissingPluginError for one that nobody writes."""
+    known = OutputFormat.of(f".{name}")
+    if known is not None:
+        return known
+    offering = Offering(root)
+    if offering.writer_mark(name.lower()) is None:
+        close = did_you_mean(name, [*OutputFormat, *offering.names("outputs")])
+        raise MissingPluginError(
+            f"there is no output format `{name}`",
+            why=offering.told("outputs"),
+            hint=f"{close}; where it is a plugin's, `pip install` that here too",
+        )
+    return name.lower()
+
+
+def form_of_path(path: str, root: Path) -> str | None:
+    """Return the output format that a path's suffix says; None where it says none."""
+    known = OutputFormat.of(path)
+    if known is not None or "." not in path.rsplit("/", 1)[-1]:
+        return known
+    suffix = suffix_of(path)
+    return None if Offering(root).writer_mark(suffix) is None else suffix
 
 
 def writers(root: Path) -> OpenWriter:

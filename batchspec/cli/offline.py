@@ -124,8 +124,8 @@ def render(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "csv", "parquet"]),
-    help="The form of the rows. Default: as the path says.",
+    metavar="jsonl|csv|parquet|NAME",
+    help="The form of the rows; NAME is of an installed plugin. Default: as the path says.",
 )
 @click.option("--failed", is_flag=True, help="Only rows that failed.")
 @shared
@@ -141,11 +141,14 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str | N
     from dataclasses import replace
 
     from batchspec.cli import wiring
+    from batchspec.cli.offering import form_named, form_of_path
     from batchspec.cli.pricing import load_prices
     from batchspec.cli.rendering import results_to
-    from batchspec.core.records import OutputFormat
 
     options, project = run.open(paths, own)
+    wanted = None if form is None else form_named(form, project.root)
+    if wanted is None and out not in {None, "-"}:
+        wanted = form_of_path(str(out), project.root)
     specs = wiring.load(project)
     if out is not None and len(specs) != 1:
         raise InvalidInputError(
@@ -167,7 +170,6 @@ def results(run: Run, /, paths: tuple[Path, ...], out: str | None, form: str | N
         needs_provider=False,
         refreshes=False,
     ) as world:
-        wanted = None if form is None else OutputFormat(form)
         priced = replace(world, prices=load_prices(None))
         return results_to(out, wanted, specs, priced, run.console, failed_only=failed)
 

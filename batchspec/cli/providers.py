@@ -55,12 +55,12 @@ def offered_provider(name: str, root: Path) -> Installed | None:
     """
     if name in PROVIDERS:
         return None
-    from batchspec.plugins.installed import installed, named
+    from batchspec.plugins.installed import named
     from batchspec.plugins.offers import InstalledPlugins
 
     found = named("providers", name, root)
     if found is None:
-        known = [*PROVIDERS, *(each.name for each in installed(root) if each.kind == "providers")]
+        known = [*PROVIDERS, *InstalledPlugins(root).names("providers")]
         raise MissingPluginError(
             f"there is no provider `{name}`",
             why=InstalledPlugins(root).told("providers"),

@@ -13,7 +13,6 @@ from batchspec.commands.render import RenderOptions, render_spec
 from batchspec.commands.results import Output, export, write_results
 from batchspec.commands.world import World
 from batchspec.core.errors import ExitCode
-from batchspec.core.records import OutputFormat
 from batchspec.project.atomic import write_atomically
 from batchspec.report.style import plural
 from batchspec.report.text import outputs_text
@@ -52,14 +51,14 @@ def render_to(
 
 def results_to(
     out: str | None,
-    form: OutputFormat | None,
+    form: str | None,
     specs: Sequence[LoadedSpec],
     world: World,
     console: Console,
     *,
     failed_only: bool,
 ) -> int:
-    """Write each spec's output file, or one spec's rows to a named file or stdout, in a form or as its name says."""
+    """Write each spec's output file, or one spec's rows to a named file or stdout, in a form or in the spec's own."""
     if out is None:
         outputs = export(specs, world)
         console.out(outputs_text(outputs, console.out_style(), console.relative))
@@ -69,7 +68,6 @@ def results_to(
         output = write_results(specs[0], sys.stdout.buffer, world, path=out, form=form, failed_only=failed_only)
         sys.stdout.buffer.flush()
     else:
-        form = form or OutputFormat.of(out)
         with write_atomically(Path(out)) as stream:
             output = write_results(specs[0], stream, world, path=out, form=form, failed_only=failed_only)
         console.out(f"{out}  {plural(output.counts.total(), 'row')}")

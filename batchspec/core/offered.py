@@ -103,6 +103,10 @@ class Offers(Protocol):
         """Return what writes records of these columns. Raises MissingPluginError for a format that nobody writes."""
         ...
 
+    def names(self, kind: str) -> Sequence[str]:
+        """Return the names that are offered of a kind."""
+        ...
+
     def told(self, kind: str) -> str:
         """Say which plugins of a kind ("inputs", "outputs", "providers") are installed, for people."""
         ...
@@ -128,6 +132,10 @@ class _Nothing:
         raise MissingPluginError(
             f"nothing that is installed writes .{name}", hint="use .jsonl, .csv or .parquet, or install its plugin"
         )
+
+    def names(self, kind: str) -> Sequence[str]:  # noqa: ARG002 - the port's
+        """Return none."""
+        return ()
 
     def told(self, kind: str) -> str:  # noqa: ARG002 - the port's
         """Say so."""

@@ -68,7 +68,7 @@ def _is_offered(wanted: str, place: Pointer, reader: SpecReader, offers: Offers)
     except PluginError as error:
         reader.report(place, error.code, error.summary, detail=error.why, hint=error.hint)
         return False
-    close = nearest(suffix, list(OutputFormat)) if stem else None
+    close = nearest(suffix, [*OutputFormat, *offers.names("outputs")]) if stem else None
     reader.report(
         place,
         "output-format",

@@ -244,10 +244,10 @@ class _Opening:
         return None
 
     def _way_to(self, format_name: str) -> str:
-        hint = did_you_mean(format_name, FORMATS)
-        return (
-            hint if hint and nearest(format_name, FORMATS) else f"{hint}; or `pip install` a plugin for .{format_name}"
-        )
+        known = [*FORMATS, *self._offers.names("inputs")]
+        hint = str(did_you_mean(format_name, known))
+        close = nearest(format_name, known) is not None
+        return hint if close else f"{hint}; or `pip install` a plugin for .{format_name}"
 
     def _is_offered(self, format_name: str) -> bool:
         """Tell whether a plugin reads a format; one that should, and cannot be used, is reported."""

@@ -17,18 +17,14 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from batchspec.core.errors import BatchspecError
 from batchspec.core.offered import PluginClashError, PluginError
+from batchspec.plugins.foreign import OURS, called, words
 from batchspec.plugins.surface import API_VERSION, InputPlugin, OutputPlugin, ProviderPlugin
 
 KINDS = ("inputs", "outputs", "providers")
 _GROUP = "batchspec."
 _NAME = re.compile(r"[a-z][a-z0-9_+-]{0,31}")
 _CODE = frozenset({".py", ".so", ".pyd"})
-_MOST_WORDS = 300
-
-OURS = (BatchspecError, KeyboardInterrupt, GeneratorExit)
-"""What passes through code from elsewhere as it is: errors of the program, its own end, and that of a generator."""
 
 _Plugin = TypeVar("_Plugin", InputPlugin, OutputPlugin, ProviderPlugin)
 
@@ -50,12 +46,21 @@ class Installed(NamedTuple):
 
 def installed(root: Path) -> tuple[Installed, ...]:
     """Return every plugin that is installed, in the order of kinds and names. `root` is the project's."""
-    return _scan(str(root.resolve()), os.getcwd(), tuple(sys.path))  # noqa: PTH109 - a key, not a path to go on with
+    here = os.getcwd()  # noqa: PTH109 - as sys.path has it
+    # With when each was changed last: a notebook may install something and go on.
+    return _scan(str(root.resolve()), here, tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder or ".").st_mtime_ns  # noqa: PTH116 - what is on the path need not be a path
+    except (OSError, ValueError):
+        return 0
 
 
 @cache
-def _scan(root: str, here: str, path: tuple[str, ...]) -> tuple[Installed, ...]:
-    folders = [folder for folder in path if not _is_the_projects_own(folder or here, root, here)]
+def _scan(root: str, here: str, path: tuple[tuple[str, int], ...]) -> tuple[Installed, ...]:
+    folders = [folder for folder, _ in path if not _is_the_projects_own(folder or here, root, here)]
     seen: set[str] = set()
     found: list[Installed] = []
     for distribution in metadata.distributions(path=folders):
@@ -122,9 +127,7 @@ def loaded(found: Installed, kind: type[_Plugin], root: Path) -> _Plugin:
     module, _, attribute = found.target.partition(":")
     _refuse_shadowed(found, module.partition(".")[0], root)
     try:
-        thing: object = import_module(module.strip())
-        for step in filter(None, attribute.partition("[")[0].strip().split(".")):
-            thing = getattr(thing, step)
+        thing = called(lambda: _imported(module.strip(), attribute.partition("[")[0].strip()))
     except OURS:
         raise
     except BaseException as error:  # noqa: BLE001 - code from elsewhere may raise anything, and may try to exit
@@ -138,6 +141,13 @@ def loaded(found: Installed, kind: type[_Plugin], root: Path) -> _Plugin:
     return thing
 
 
+def _imported(module: str, attribute: str) -> object:
+    thing: object = import_module(module)
+    for step in filter(None, attribute.split(".")):
+        thing = getattr(thing, step)
+    return thing
+
+
 def broken(found: Installed, what: str, *, why: str) -> PluginError:
     """Return the error of a plugin that cannot be used."""
     return PluginError(
@@ -146,16 +156,6 @@ def broken(found: Installed, what: str, *, why: str) -> PluginError:
         hint=f"`pip install --upgrade {found.distribution}`, ask its author, or uninstall it; `batchspec doctor` lists"
         " what is installed",
     )
-
-
-def words(error: BaseException) -> str:
-    """Return a foreign exception in a line."""
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - it is foreign to its last method
-        text = ""
-    first = text.strip().partition("\n")[0][:_MOST_WORDS]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _refuse_shadowed(found: Installed, top: str, root: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchspec.core.offered import NO_PLUGINS, PluginError, PluginStanding
+from batchspec.core.offered import MissingPluginError, PluginError, PluginStanding
 from batchspec.core.records import RecordWriter, WritesBytes
 from batchspec.plugins.installed import Installed, code_mark, installed, named
 from batchspec.plugins.providing import provider_plugin
@@ -48,7 +48,11 @@ class InstalledPlugins:
         """Return what writes records of these columns. Raises PluginError, PluginFaultError or MissingPluginError."""
         found = named("outputs", name, self.root)
         if found is None:
-            return NO_PLUGINS.writer(name, stream, columns)
+            raise MissingPluginError(
+                f"nothing that is installed writes .{name}",
+                why=self.told("outputs"),
+                hint="use .jsonl, .csv or .parquet, or `pip install` its plugin",
+            )
         return PluginWriter(found, output_plugin(found, self.root), stream, columns)
 
     def standings(self, built_in: Mapping[str, Collection[str]]) -> tuple[PluginStanding, ...]:
@@ -69,6 +73,10 @@ class InstalledPlugins:
             why = f": {error.why}" if error.why else ""
             return plain._replace(problem=f"{error.summary}{why}", hint=error.hint)
         return plain
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names that are offered of a kind."""
+        return [each.name for each in installed(self.root) if each.kind == kind]
 
     def told(self, kind: str) -> str:
         """Say which plugins of a kind are installed."""

@@ -5,7 +5,7 @@ What may have created a job, and did not say so, is never taken for a refusal: t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from batchspec.core.errors import InvalidInputError, ProviderUnavailableError, S
 from batchspec.core.model import BatchJob, JobRequest, RemoteFile
 from batchspec.core.model_cards import ModelCard, ModelCatalogue
 from batchspec.core.ports import Progress, Provider
-from batchspec.plugins.installed import OURS, Installed, broken, loaded, words
+from batchspec.plugins.foreign import OURS, called, words
+from batchspec.plugins.installed import Installed, broken, loaded
 from batchspec.plugins.reading import fault
 from batchspec.plugins.surface import ProviderContext, ProviderPlugin
 
@@ -54,27 +55,26 @@ def connected(
 
     `say` is told of a creation whose end nobody knows, since the error is not shown by itself.
     """
-    held = None
     try:
-        held = plugin.connect(context)
-        provider = held.__enter__()
+        held = called(lambda: plugin.connect(context))
+        provider = called(held.__enter__)
     except OURS:
         raise
     except BaseException as error:  # noqa: BLE001 - code from elsewhere may raise anything
-        raise fault(found, "could not connect", why=words(error)) from None
+        raise fault(found, "could not connect", why=words(error, context.environ)) from None
     missing = [name for name in _METHODS if not callable(getattr(provider, name, None))]
     if missing:
         why = f"what `connect` gave, of type {type(provider).__name__}, has no `{missing[0]}`"
         raise broken(found, "gave no provider", why=why)
     try:
-        yield GuardedProvider(found, provider, say)
+        yield GuardedProvider(found, provider, context.environ, say)
     finally:
         try:
-            held.__exit__(None, None, None)
+            called(lambda: held.__exit__(None, None, None))
         except OURS:
             raise
         except BaseException as error:  # noqa: BLE001 - what was to be done is done
-            say(f"! the plugin `{found.name}` of {found.told} failed to close: {words(error)}")
+            say(f"! the plugin `{found.name}` of {found.told} failed to close: {words(error, context.environ)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class GuardedProvider:
 
     found: Installed
     inner: Provider
+    environ: Mapping[str, str]
     say: Callable[[str], None]
 
     @property
@@ -175,11 +176,11 @@ class GuardedProvider:
 
     def _ask(self, method: str, fits: _Fits, call: Callable[[], _T]) -> _T:
         try:
-            answer = call()
+            answer = called(call)
         except OURS:
             raise
         except BaseException as error:  # noqa: BLE001 - code from elsewhere may raise anything
-            raise self._fault(method, words(error)) from None
+            raise self._fault(method, words(error, self.environ)) from None
         if not fits(answer):
             raise self._fault(method, f"it gave {_shown(answer)}")
         return answer

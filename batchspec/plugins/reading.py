@@ -14,11 +14,13 @@ from typing import BinaryIO
 
 from batchspec.core.model import InputRow
 from batchspec.core.offered import PluginDataError, PluginFaultError
-from batchspec.plugins.installed import OURS, Installed, broken, code_mark, loaded, words
+from batchspec.plugins.foreign import OURS, called, words
+from batchspec.plugins.installed import Installed, broken, code_mark, loaded
 from batchspec.plugins.surface import InputFile, InputPlugin, Row, RowError
 
 _SCALARS = frozenset({str, int, bool, type(None)})
 _DEEPEST = 200
+_END = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +110,9 @@ def _each(
     """Yield what a plugin yields; its exceptions become errors that name it."""
     rows: Iterator[object] = iter(())
     try:
-        rows = iter(begin())
-        yield from rows
+        rows = called(lambda: iter(begin()))
+        while (row := called(lambda: next(rows, _END))) is not _END:
+            yield row
     except RowError as error:
         told = PluginDataError(error.summary, why=f"so says the plugin `{found.name}` of {found.told}", hint=error.hint)
         told.line = error.line

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from batchspec.core.records import Record, RecordWriter, WritesBytes
-from batchspec.plugins.installed import OURS, Installed, broken, loaded, words
+from batchspec.plugins.foreign import OURS, called, words
+from batchspec.plugins.installed import Installed, broken, loaded
 from batchspec.plugins.reading import fault
 from batchspec.plugins.surface import OutputPlugin
 
@@ -57,7 +58,7 @@ class PluginWriter:
 
     def _do(self, what: str, step: Callable[[], object]) -> None:
         try:
-            step()
+            called(step)
         except OURS:
             raise
         except BaseException as error:  # noqa: BLE001 - code from elsewhere may raise anything
