@@ -1,8 +1,8 @@
 """Writes the reference pages that are made from the program, and editors' schema: `python docs/generate.py`.
 
 The command line comes from click, the spec from its JSON Schema, the exit codes from `core.errors`, what explains a
-code from `schemas/codes`, the speed in the README from benchmarks/RESULTS.md. What is said here beside them is what
-they cannot know.
+code from `schemas/codes`, Python's names from their docstrings, the speed in the README from benchmarks/RESULTS.md.
+What is said here beside them is what they cannot know.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any
 
 import click
 import yaml
 
+from batchspec import api, plugins
 from batchspec.cli.app import main as program
 from batchspec.cli.manual import manual_pages
 from batchspec.core.code_pages import CodePage
@@ -79,6 +81,12 @@ All findings of all files are told at once, sorted by place. One that arises fro
 number. At most 50 are shown; `validate --json` has all that were kept. The code in brackets is stable, and
 `batchspec explain CODE` prints its part of this page. How a run ends is in [exit codes](exit-codes.md)."""
 
+_PYTHON_FOREWORD = """\
+[In a notebook](../how-to/notebooks.md) shows how this is used. Every error is a `BatchspecError` with `summary`, `why`
+and `hint`, and has the code and the exit code that the [command line](cli.md) would end with."""
+
+_LONGEST_SIGNATURE = 80
+
 _SPEC_FOREWORD = """\
 A spec is one YAML file, `<name>.batchspec.yaml`, read as [YAML 1.2](yaml.md). A key that is not here is an error, but
 for those that begin with `x-`, which are ignored: a place for YAML anchors and notes. [Templates](templates.md) stand
@@ -97,10 +105,68 @@ def pages() -> dict[Path, str]:
         reference / "errors.md": _HEAD.replace("program", "pages in `schemas/codes`") + codes_page(),
         reference / "exit-codes.md": _HEAD + exit_codes_page(),
         reference / "spec.md": _HEAD + SpecPage(schema).text(),
+        reference / "python.md": _HEAD + python_page(),
         SCHEMAS / "editor.schema.json": editor_schema(schema),
         **{DOCS / "man" / name: text for name, text in manual_pages(program).items()},
         README: readme(README.read_text(encoding="utf-8"), RESULTS.read_text(encoding="utf-8")),
     }
+
+
+def python_page() -> str:
+    """Return the reference of what Python programs and plugins import, from its docstrings."""
+    parts = ["# Python", "", _PYTHON_FOREWORD]
+    for title, module, foreword in (
+        ("batchspec", api, "What `import batchspec` has."),
+        ("batchspec.plugins", plugins, "What a [plugin](../how-to/write-a-plugin.md) is made of."),
+    ):
+        parts += ["", f"## {title}", "", foreword]
+        for name in sorted(module.__all__, key=lambda name: (inspect.isclass(getattr(module, name)), name)):
+            parts += ["", f"### {name}", "", *_told_of(title, name, getattr(module, name))]
+    return "\n".join(parts) + "\n"
+
+
+def _told_of(module: str, name: str, thing: Any) -> Iterator[str]:
+    """Yield the lines about one public name."""
+    if not inspect.isclass(thing):
+        told = f"{module}.{name}{_signature(thing)}" if callable(thing) else f"{module}.{name} = {thing!r}"
+        yield _code("python", told)
+        if callable(thing):
+            yield ""
+            yield inspect.getdoc(thing) or ""
+        return
+    yield inspect.getdoc(thing) or ""
+    if issubclass(thing, BatchspecError):
+        yield ""
+        yield f"`{thing.code}`, exit code {int(thing.exit_code)}."
+    fields = getattr(thing, "_fields", ()) or getattr(thing, "__dataclass_fields__", ())
+    rows = [(f"`{field}`", f"`{thing.__annotations__[field]}`".replace("|", "\\|")) for field in fields]
+    if issubclass(thing, Enum):
+        rows = [(f"`{member.name}`", f"`{member.value!r}`") for member in thing]
+    if rows:
+        yield ""
+        yield from _table(("name", "value" if issubclass(thing, Enum) else "type"), rows)
+    for member, value in vars(thing).items():
+        if member.startswith("_") or member in fields or not (inspect.isfunction(value) or isinstance(value, property)):
+            continue
+        asked = f": {value.fget.__annotations__['return']}" if isinstance(value, property) else _signature(value)
+        yield ""
+        yield _code("python", f"{name}.{member}{asked}")
+        yield ""
+        yield inspect.getdoc(value) or ""
+
+
+def _signature(function: Any) -> str:
+    """Return a function's parameters and what it returns, on a line each where they are many."""
+    signature = inspect.signature(function)
+    given = [each for name, each in signature.parameters.items() if name != "self"]
+    # Annotations are texts, and defaults are not.
+    text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(signature.replace(parameters=given)))
+    if len(text) > _LONGEST_SIGNATURE:
+        inner, _, returned = text[1:].rpartition(")")
+        # An annotation may hold commas; between parameters there is a name after them.
+        listed = re.split(r", (?=\*|\w+: |\w+=)", inner)
+        text = "\n".join(["(", *(f"    {each}," for each in listed), f"){returned}"])
+    return text
 
 
 def editor_schema(schema: Mapping[str, Any]) -> str:
