@@ -51,8 +51,8 @@ def load(
     """Load specs, as the command line does with the same options; nothing is sent, and no key is needed.
 
     `paths` are spec files or folders, without any the current folder. `provider` is "mistral", with the key in
-    MISTRAL_API_KEY, or "emulator". With `progress` it is shown on stderr. Raises InvalidInputError with every finding
-    in its `diagnostics`.
+    MISTRAL_API_KEY, "emulator", or one that an installed plugin offers. With `progress` it is shown on stderr. Raises
+    InvalidInputError with every finding in its `diagnostics`.
     """
     run = embedded_run(progress=progress)
     given = tuple(f"{name}={_told(value)}" for name, value in (variables or {}).items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from typing import TypeVar
@@ -29,7 +30,12 @@ class _Dropped(io.TextIOBase):
 
 
 def called(function: Callable[[], _T]) -> _T:
-    """Call a function of a plugin. What it prints is dropped: stdout is for results, and may be one JSON document."""
+    """Call a function of a plugin. What it prints is dropped: stdout is for results, and may be one JSON document.
+
+    Only in the main thread: stdout is one for all of them, and two that put their own in place may leave the wrong one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return function()
     with redirect_stdout(_Dropped()):
         return function()
 

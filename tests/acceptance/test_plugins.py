@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -157,6 +159,25 @@ def test_doctor_lists_plugins_and_results_are_written_in_their_formats(project: 
     assert (project.root / "copy.md").read_text() == shown.out
     told = project.run_anew("results", "--out", "-", "--format", "xml")
     assert (told.code, "error[no-plugin]: there is no output format `xml`" in told.err) == (3, True)
+
+
+def test_a_notebook_has_plugins_too(project: Project) -> None:
+    script = (
+        "import batchspec\n"
+        "loaded = batchspec.load(provider='acme')\n"
+        "print(loaded.apply(True, wait=True).converged, [each['custom_id'] for each in loaded.results()])\n"
+        "try:\n    batchspec.load(provider='../acme')\n"
+        "except batchspec.InvalidInputError as error:\n    print(error.summary)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=project.root,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout == "True ['1', '2']\nthere is no provider `../acme`\n"
 
 
 def test_what_the_plugin_says_of_the_data_is_shown_at_its_line(project: Project) -> None:

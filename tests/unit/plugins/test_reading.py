@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from plugin_site import Site, installed_site
 
 from batchspec.core.errors import FileProblemError
 from batchspec.core.offered import PluginDataError, PluginFaultError
+from batchspec.plugins.foreign import called
 from batchspec.plugins.offers import InstalledPlugins
 from batchspec.plugins.reading import PluginReader
 
@@ -117,6 +120,20 @@ def test_what_a_plugin_prints_is_not_among_the_results(site: Site, capsys: pytes
     for _ in reader.rows("talk.srt", io.BytesIO()):
         print("mine")
     assert capsys.readouterr().out == "mine\n"
+
+
+def test_calls_in_several_threads_leave_stdout_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(called, lambda: first.wait(10))
+        two = threads.submit(called, lambda: second.wait(10))
+        called(lambda: print("dropped"))
+        first.set()
+        assert one.result()
+        second.set()
+        assert two.result()
+    print("kept")
+    assert capsys.readouterr().out == "kept\n"
 
 
 def test_a_reader_can_be_sent_to_another_process_and_is_refused_where_its_code_is_another(site: Site) -> None:
