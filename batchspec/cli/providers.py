@@ -63,7 +63,8 @@ def offered_provider(name: str, root: Path) -> Installed | None:
         known = [*PROVIDERS, *InstalledPlugins(root).names("providers")]
         raise MissingPluginError(
             f"there is no provider `{name}`",
-            why=InstalledPlugins(root).told("providers"),
+            why=f"{InstalledPlugins(root).told('providers')};"
+            " the name is that of --provider, or of BATCHSPEC_PROVIDER in the environment",
             hint=f"{did_you_mean(name, known)}; where it is a plugin's, `pip install` that here too",
         )
     return found

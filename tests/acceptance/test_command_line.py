@@ -19,7 +19,6 @@ from driving import Project, make_project
         ("state lst", "`batchspec state` has no command `lst`", "did you mean `batchspec state list`?"),
         ("demo.batchspec.yaml", "is a file, and no command", "`batchspec plan demo.batchspec.yaml`"),
         ("show", "`batchspec show` needs SPEC", "for example `batchspec show wines`"),
-        ("plan --provider emulatr", "`--provider`: `emulatr` is not one of", "did you mean `emulator`?"),
         ("plan --jobs 0", "`--jobs`: 0 is not in the range", "`batchspec plan --help` says what it takes"),
         ("wait --timeout 5x", "`--timeout`: `5x` is not a duration", "`batchspec wait --help`"),
         ("plan --state", "`--state` needs a value", "`batchspec plan --help`"),
@@ -37,11 +36,21 @@ def test_it_says_what_is_wrong_and_the_way_out(tmp_path: Path, arguments: str, t
     assert way_out in rest[-1]
 
 
+def test_a_provider_that_nobody_offers_says_what_is_meant_and_where_the_name_may_come_from(tmp_path: Path) -> None:
+    for outcome in (
+        make_project(tmp_path, BATCHSPEC_PROVIDER="mistrall").run("plan"),
+        make_project(tmp_path).run("plan", "--provider", "mistrall"),
+    ):
+        assert outcome.code == 3
+        assert outcome.err.startswith("error[no-plugin]: there is no provider `mistrall`")
+        assert "BATCHSPEC_PROVIDER in the environment" in outcome.err
+        assert "did you mean `mistral`?" in outcome.err
+
+
 def test_a_value_from_the_environment_says_where_it_comes_from(tmp_path: Path) -> None:
-    outcome = make_project(tmp_path, BATCHSPEC_PROVIDER="mistrall").run("plan")
+    outcome = make_project(tmp_path, BATCHSPEC_PROVIDER="Mi/stral").run("plan")
     assert outcome.code == 3
     assert "  why:  it comes from BATCHSPEC_PROVIDER in the environment\n" in outcome.err
-    assert "did you mean `mistral`?" in outcome.err
 
 
 def test_who_wants_json_gets_json(tmp_path: Path) -> None:

@@ -142,4 +142,4 @@ def test_what_cannot_be_read_is_left_out_without_a_word(project: Project) -> Non
 def test_a_shell_that_there_is_not_is_refused(project: Project) -> None:
     told = project.run("completion", "csh")
     assert told.code == 3
-    assert "'bash', 'zsh', 'fish', 'powershell'" in told.err
+    assert "`bash`, `zsh`, `fish`, `powershell`" in told.err

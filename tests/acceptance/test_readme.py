@@ -19,7 +19,9 @@ from batchspec.emulator.server import EmulatorServer
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+# The mistakes that the page of errors shows are run by a test of their own.
+MISTAKES = ROOT / "docs/reference/errors.md"
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")} - {MISTAKES})
 EXAMPLE = "examples/cheeses-and-wines"
 EMULATED = ("--provider", "emulator")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,8 +39,9 @@ def shown_commands() -> Iterator[tuple[str, list[str]]]:
         # In a console's block the other lines are what a command prints.
         code = [line for block in blocks(text, "console") for line in block.splitlines() if line.startswith("$ ")]
         code += blocks(text, "sh")
-        code += re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
-        code += re.findall(r"`(batchspec [^`\n]+)`", _BLOCK.sub("", text))
+        outside = _BLOCK.sub("", text)
+        code += re.findall(r"^ {4}(\S.*)$", outside, re.MULTILINE)
+        code += re.findall(r"`(batchspec [^`\n]+)`", outside)
         for line in "\n".join(code).splitlines():
             for part in re.split(r"&&|\||>", line.removeprefix("$ ")):
                 words = shlex.split(part, comments=True)

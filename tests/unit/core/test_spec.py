@@ -232,7 +232,8 @@ def test_input_files_are_named_relative_to_the_spec(folder: Folder) -> None:
     assert folder.spec(LEAST + "inputs: ../data/*.csv\n").inputs == InputFiles(pattern="data/*.csv", place=(PATH, 4, 9))
     assert folder.spec(LEAST + "inputs: {path: t.dat, format: csv, encoding: cp1252, delimiter: ';'}\n").inputs == (
         InputFiles(
-            pattern="specs/t.dat", place=(PATH, 4, 16), format="csv", encoding="cp1252", delimiter=";"
+            pattern="specs/t.dat", place=(PATH, 4, 16), format="csv", encoding="cp1252", delimiter=";",
+            format_place=(PATH, 4, 31),
         )
     )  # fmt: skip
 
