@@ -13,7 +13,7 @@ from batchspec.core.offered import MissingPluginError
 from batchspec.core.records import OpenWriter, OutputFormat, RecordWriter, WritesBytes, suffix_of
 
 if TYPE_CHECKING:
-    from batchspec.core.offered import OfferedReader, OfferedStore, PluginStanding
+    from batchspec.core.offered import Maker, OfferedReader, OfferedStore, PluginStanding
     from batchspec.plugins.offers import InstalledPlugins
 
 
@@ -31,9 +31,9 @@ class Offering:
         """Return what reads addresses of a scheme, or None. Raises PluginError."""
         return self._installed().store(scheme)
 
-    def writer_mark(self, name: str) -> str | None:
-        """Return what the writer of a format is known by, or None. Raises PluginError."""
-        return self._installed().writer_mark(name)
+    def writer_maker(self, name: str) -> Maker | None:
+        """Return the plugin that writes a format, or None. Raises PluginError."""
+        return self._installed().writer_maker(name)
 
     def writer(self, name: str, stream: WritesBytes, columns: Sequence[str]) -> RecordWriter:
         """Return what writes records of these columns. Raises PluginError or MissingPluginError."""
@@ -68,7 +68,7 @@ def form_named(name: str, root: Path) -> str:
     if known is not None:
         return known
     offering = Offering(root)
-    if offering.writer_mark(name.lower()) is None:
+    if offering.writer_maker(name.lower()) is None:
         close = did_you_mean(name, [*OutputFormat, *offering.names("outputs")])
         raise MissingPluginError(
             f"there is no output format `{name}`",
@@ -84,7 +84,7 @@ def form_of_path(path: str, root: Path) -> str | None:
     if known is not None or "." not in path.rsplit("/", 1)[-1]:
         return known
     suffix = suffix_of(path)
-    return None if Offering(root).writer_mark(suffix) is None else suffix
+    return None if Offering(root).writer_maker(suffix) is None else suffix
 
 
 def writers(root: Path) -> OpenWriter:

@@ -87,6 +87,7 @@ def lineage_of(
         ends=ends,
         pins=spec.pins,
         prices=world.prices,
+        plugins=sorted({each.told for each in (*loaded.makers, loaded.output_maker) if each is not None}),
     )
 
 

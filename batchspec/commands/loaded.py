@@ -9,6 +9,7 @@ from batchspec.commands.sources import RememberedFiles
 from batchspec.core.answer_checks import AnswerCheck
 from batchspec.core.columns import Columns
 from batchspec.core.model import InputFiles
+from batchspec.core.offered import Maker
 from batchspec.core.ports import RowSource
 from batchspec.core.rendering import SpecRenderer
 from batchspec.core.shares import Parcel, Recipe, RowWorkers
@@ -25,7 +26,7 @@ class LoadedSpec:
     answers, and `shape` then says which of them count. `check` is what answers are held to, if to anything. `workers`
     may render it by its `recipe` in several processes. `made_of` gives a digest of all that it was loaded from, and of
     the program. `read_at_load` are the sources that were read for it; the others are read by what rows say.
-    `output_mark` is what the plugin that writes the output is known by, if one does.
+    `makers` are the plugins that have read its rows, and `output_maker` is the one that writes its output, if one does.
     """
 
     spec: Spec
@@ -43,7 +44,8 @@ class LoadedSpec:
     workers: RowWorkers | None = None
     made_of: Callable[[], str] | None = None
     read_at_load: frozenset[str] = frozenset()
-    output_mark: str | None = None
+    makers: tuple[Maker, ...] = ()
+    output_maker: Maker | None = None
 
     def processes(self) -> int:
         """Return how many processes to render this spec in."""

@@ -21,7 +21,7 @@ from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.extending import environments_of, extended, in_environment
 from batchspec.core.model import Inputs
 from batchspec.core.model_lock import ModelLock, pinned
-from batchspec.core.offered import NO_PLUGINS, Marked, Offers
+from batchspec.core.offered import NO_PLUGINS, MadeByPlugins, Maker, Offers
 from batchspec.core.outputs import manifest_path
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.records import OutputFormat
@@ -149,7 +149,7 @@ class SpecLoader:
         inputs = RememberedFiles(self.files)
         shape = partial(shaped, shape=spec.shape, names=constants)
         source = self.open_rows(spec.inputs, inputs)
-        rows, marks = shape(source), source.marks if isinstance(source, Marked) else ()
+        rows, makers = shape(source), source.makers if isinstance(source, MadeByPlugins) else ()
         schema = spec.response.schema
         return LoadedSpec(
             spec=spec,
@@ -165,16 +165,19 @@ class SpecLoader:
             recipe=Recipe(spec=spec, files=PinnedFiles(self.files, included.texts), schema=body_schema, rows=rows),
             workers=self.workers,
             made_of=None
-            if self.program is None or None in marks
-            else partial(_made_of, self._parts(spec, files, inputs, marks), self.program),
+            if self.program is None or any(each.mark is None for each in makers)
+            else partial(_made_of, self._parts(spec, files, inputs, makers), self.program),
             read_at_load=frozenset(files.used),
-            output_mark=None if OutputFormat.of(spec.output_path) else self.offers.writer_mark(spec.output_format),
+            makers=makers,
+            output_maker=None if OutputFormat.of(spec.output_path) else self.offers.writer_maker(spec.output_format),
         )
 
-    def _parts(self, spec: Spec, files: RememberedFiles, inputs: RememberedFiles, marks: Sequence[str | None]) -> str:
+    def _parts(self, spec: Spec, files: RememberedFiles, inputs: RememberedFiles, makers: Sequence[Maker]) -> str:
         """Return all that a spec was loaded from, as text: files as they were read, and what is said elsewhere."""
         chosen = (spec.environment, spec.variables, spec.targets, spec.pins)
-        return repr((spec.path, files.used, self.defaults, self.output_dir, *chosen, [*inputs.opened], *marks))
+        return repr(
+            (spec.path, files.used, self.defaults, self.output_dir, *chosen, [*inputs.opened], *map(tuple, makers))
+        )
 
 
 def _made_of(parts: str, program: Callable[[], str]) -> str:

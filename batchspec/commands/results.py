@@ -145,7 +145,7 @@ def _fingerprint(loaded: LoadedSpec, rows_digest: str, world: World) -> str:
     """Return what an output, its manifest and what they are made of are known by; it is compared with nothing else."""
     spec = loaded.spec
     files = (world.fingerprint(spec.output_path), world.fingerprint(manifest_path(spec.output_path)))
-    by_plugin = [] if loaded.output_mark is None else [loaded.output_mark]
+    by_plugin = [] if loaded.output_maker is None else [loaded.output_maker.mark]
     made_of = encode([combined(loaded.sources.texts), spec.variables, [*map(list, spec.targets)], *by_plugin])
     return " ".join(map(str, (*files, rows_digest, hashlib.sha256(made_of).hexdigest())))
 

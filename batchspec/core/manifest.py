@@ -51,6 +51,7 @@ class Lineage:
     `clean` is whether nothing that git tracks, and nothing that the spec was read from, differs from the commit.
     `inputs` are None where their content is not what the rows are made of. `variants` are the combinations of the
     matrix, none without one. `pins` maps models that a lock has pinned to what the spec calls them.
+    `plugins` are those that have read the rows or written the output, each with its version.
     """
 
     version: str
@@ -73,6 +74,7 @@ class Lineage:
     pins: Mapping[str, str] = field(default_factory=dict)
     prices: PriceTable | None = None
     ends: Mapping[str, int] = field(default_factory=dict)
+    plugins: Sequence[str] = ()
 
 
 def is_manifest(path: str) -> bool:
@@ -96,6 +98,8 @@ def manifest(lineage: Lineage) -> bytes:
     document = {
         "format_version": FORMAT_VERSION,
         "batchspec_version": lineage.version,
+        # Nobody else's manifest changes for it.
+        **({"plugins": list(lineage.plugins)} if lineage.plugins else {}),
         "spec": {"name": lineage.spec, "path": lineage.spec_path, **_files(lineage.sources)},
         "git": commit,
         "inputs": None if lineage.inputs is None else _files(lineage.inputs),

@@ -60,12 +60,22 @@ class PluginStanding(NamedTuple):
     hint: str | None = None
 
 
+class Maker(NamedTuple):
+    """A plugin that has a part in rows or in an output: its distribution with the version, as people are told of it.
+
+    `mark` is what it is known by, and changes with its code; None where what it makes is not of a file's bytes alone.
+    """
+
+    told: str
+    mark: str | None
+
+
 class OfferedReader(Protocol):
     """A reader that a plugin offers."""
 
     @property
-    def mark(self) -> str | None:
-        """What the reader is known by: it changes with the plugin. None where rows are not of the bytes alone."""
+    def maker(self) -> Maker:
+        """The plugin."""
         ...
 
     def rows(self, path: str, stream: BinaryIO) -> Iterator[InputRow]:
@@ -75,6 +85,11 @@ class OfferedReader(Protocol):
 
 class OfferedStore(Protocol):
     """What a plugin offers for addresses of a kind."""
+
+    @property
+    def maker(self) -> Maker:
+        """The plugin."""
+        ...
 
     def rows(self, address: str) -> Iterator[InputRow]:
         """Yield the rows behind an address. Raises PluginFaultError or PluginDataError."""
@@ -95,8 +110,8 @@ class Offers(Protocol):
         """Return what reads addresses that begin so, or None."""
         ...
 
-    def writer_mark(self, name: str) -> str | None:
-        """Return what the writer of a format is known by, or None where there is none."""
+    def writer_maker(self, name: str) -> Maker | None:
+        """Return the plugin that writes a format, or None where there is none."""
         ...
 
     def writer(self, name: str, stream: WritesBytes, columns: Sequence[str]) -> RecordWriter:
@@ -123,7 +138,7 @@ class _Nothing:
         """Return None."""
         return None
 
-    def writer_mark(self, name: str) -> str | None:  # noqa: ARG002 - the port's
+    def writer_maker(self, name: str) -> Maker | None:  # noqa: ARG002 - the port's
         """Return None."""
         return None
 
@@ -146,10 +161,10 @@ NO_PLUGINS: Offers = _Nothing()
 
 
 @runtime_checkable
-class Marked(Protocol):
-    """A source of rows that is read by plugins."""
+class MadeByPlugins(Protocol):
+    """A source of rows that plugins may have a part in."""
 
     @property
-    def marks(self) -> tuple[str | None, ...]:
-        """What each of them is known by, see `OfferedReader.mark`; nothing where none has a part in it."""
+    def makers(self) -> tuple[Maker, ...]:
+        """Those that have."""
         ...

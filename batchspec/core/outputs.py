@@ -63,7 +63,7 @@ def _is_offered(wanted: str, place: Pointer, reader: SpecReader, offers: Offers)
     """Tell whether a plugin writes what a path's suffix says; where none does, or it cannot be used, report it."""
     stem, _, suffix = wanted.rpartition(".")
     try:
-        if stem and offers.writer_mark(suffix_of(wanted)) is not None:
+        if stem and offers.writer_maker(suffix_of(wanted)) is not None:
             return True
     except PluginError as error:
         reader.report(place, error.code, error.summary, detail=error.why, hint=error.hint)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from batchspec.core.diagnostics import DiagnosticSink
 from batchspec.core.model import InputRow
-from batchspec.core.offered import OfferedStore, PluginError, PluginFaultError
+from batchspec.core.offered import Maker, OfferedStore, PluginError, PluginFaultError
 from batchspec.inputs.findings import FileFindings
 from batchspec.inputs.row_file import RowFile
 
@@ -28,6 +28,11 @@ class AddressRows:
 
     store: OfferedStore
     address: str
+
+    @property
+    def makers(self) -> tuple[Maker, ...]:
+        """The plugin that reads them. Fills `core.offered.MadeByPlugins`."""
+        return (self.store.maker,)
 
     def rows(self, sink: DiagnosticSink) -> Iterator[InputRow]:
         """Yield every row, with the address as its path."""

@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 from batchspec.core.diagnostics import DiagnosticSink, did_you_mean, nearest
 from batchspec.core.errors import FileProblemError
 from batchspec.core.model import FileList, InlineRows, InputFiles, InputRow, Inputs, SpecResults, SqlQuery
-from batchspec.core.offered import NO_PLUGINS, OfferedReader, Offers, PluginError
+from batchspec.core.offered import NO_PLUGINS, Maker, OfferedReader, Offers, PluginError
 from batchspec.core.ports import ProjectFiles, RowSource
 from batchspec.core.row_blocks import RowBlock, listed
 from batchspec.inputs.extras import DUCKDB, PARQUET, ZSTD, load_extra
@@ -136,9 +136,9 @@ class FileRows:
         return self._each(sink, lambda file, findings: _reader(file)(file, findings))
 
     @property
-    def marks(self) -> tuple[str | None, ...]:
-        """What the plugins that read these files are known by. Fills `core.offered.Marked`."""
-        return tuple(dict.fromkeys(file.reader.mark for file in self.files if file.reader is not None))
+    def makers(self) -> tuple[Maker, ...]:
+        """The plugins that read these files. Fills `core.offered.MadeByPlugins`."""
+        return tuple(dict.fromkeys(file.reader.maker for file in self.files if file.reader is not None))
 
     def blocks(self, size: int, sink: DiagnosticSink) -> Iterator[RowBlock]:
         """Yield what `rows` does, in blocks; only tables are faster for it."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchspec.core.offered import MissingPluginError, PluginError, PluginStanding
+from batchspec.core.offered import Maker, MissingPluginError, PluginError, PluginStanding
 from batchspec.core.records import RecordWriter, WritesBytes
 from batchspec.plugins.installed import Installed, code_mark, installed, named
 from batchspec.plugins.providing import provider_plugin
@@ -36,13 +36,13 @@ class InstalledPlugins:
         found = named("inputs", scheme, self.root)
         return None if found is None else store(found, self.root)
 
-    def writer_mark(self, name: str) -> str | None:
-        """Return what the writer of a format is known by, or None. Raises PluginError."""
+    def writer_maker(self, name: str) -> Maker | None:
+        """Return the plugin that writes a format, or None. Raises PluginError."""
         found = named("outputs", name, self.root)
         if found is None:
             return None
         output_plugin(found, self.root)
-        return code_mark(found)
+        return Maker(found.told, code_mark(found))
 
     def writer(self, name: str, stream: WritesBytes, columns: Sequence[str]) -> RecordWriter:
         """Return what writes records of these columns. Raises PluginError, PluginFaultError or MissingPluginError."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from batchspec.core.model import InputRow
-from batchspec.core.offered import PluginDataError, PluginFaultError
+from batchspec.core.offered import Maker, PluginDataError, PluginFaultError
 from batchspec.plugins.foreign import OURS, called, words
 from batchspec.plugins.installed import Installed, broken, code_mark, loaded
 from batchspec.plugins.surface import InputFile, InputPlugin, Row, RowError
@@ -29,12 +29,12 @@ class PluginReader:
 
     found: Installed
     root: Path
-    mark: str | None
+    maker: Maker
 
     def rows(self, path: str, stream: BinaryIO) -> Iterator[InputRow]:
         """Yield the rows of a file. Raises PluginFaultError, PluginDataError and what reading the stream raises."""
         plugin = loaded(self.found, InputPlugin, self.root)
-        if self.mark not in {None, code_mark(self.found)}:
+        if self.maker.mark not in {None, code_mark(self.found)}:
             raise fault(self.found, "was changed while this ran", hint="run again")
         assert plugin.read_file is not None, "it was looked at when the reader was made"
         read_file = plugin.read_file
@@ -47,6 +47,11 @@ class PluginStore:
 
     found: Installed
     root: Path
+
+    @property
+    def maker(self) -> Maker:
+        """The plugin, by which nothing is known: what an address holds may be another thing each time."""
+        return Maker(self.found.told, None)
 
     def rows(self, address: str) -> Iterator[InputRow]:
         """Yield the rows behind an address. Raises PluginFaultError or PluginDataError."""
@@ -61,7 +66,8 @@ def file_reader(found: Installed, root: Path) -> PluginReader | None:
     plugin = input_plugin(found, root)
     if plugin.read_file is None:
         return None
-    return PluginReader(found=found, root=root, mark=code_mark(found) if plugin.by_content else None)
+    maker = Maker(found.told, code_mark(found) if plugin.by_content else None)
+    return PluginReader(found=found, root=root, maker=maker)
 
 
 def store(found: Installed, root: Path) -> PluginStore | None:

@@ -99,6 +99,9 @@ def test_keys_and_values_are_offered_further_down(server: LanguageServer, paths:
     assert {"path", "files", "sql", "spec", "where"} <= set(offered(server, paths, HEAD + "inputs:\n  |"))
     assert "endpoint" in offered(server, paths, HEAD + "environments:\n  dev:\n    |")
     assert "pages" in offered(server, paths, HEAD + "endpoint: /v1/ocr\nenvironments:\n  dev:\n    body:\n      |")
+    built_in = offered(server, paths, HEAD + "inputs: {path: rows.data, format: |}")
+    assert {"csv", "jsonl", "parquet"} <= set(built_in)
+    assert amiss(server, paths, HEAD + "inputs: {path: talk.txt, format: srt}\nprompt: a\n") == []
     found = offered(server, paths, HEAD + "custom_id: |")
     assert list(found) == ['"{{ row.ticket_id }}"']
 

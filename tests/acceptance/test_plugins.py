@@ -78,7 +78,7 @@ def test_a_spec_goes_all_its_way_by_plugins_and_nothing_is_sent_twice(project: P
     written = project.root / "results/talk.md"
     assert written.read_text().startswith(TABLE + "| 1 | mistral-small-latest | succeeded | {")
     assert "Shall we begin?" in written.read_text()
-    assert (project.root / "results/talk.manifest.json").exists()
+    assert json.loads((project.root / "results/talk.manifest.json").read_text())["plugins"] == ["batchspec-acme 1.0"]
     assert (project.root / ".batchspec/providers/acme/state.db").exists()
     assert not (project.root / ".batchspec/state.db").exists()
     assert executions(server) == 2

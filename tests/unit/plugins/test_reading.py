@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from plugin_site import Site, installed_site
 
 from batchspec.core.errors import FileProblemError
-from batchspec.core.offered import PluginDataError, PluginFaultError
+from batchspec.core.offered import Maker, PluginDataError, PluginFaultError
 from batchspec.plugins.foreign import called
 from batchspec.plugins.offers import InstalledPlugins
 from batchspec.plugins.reading import PluginReader
@@ -140,7 +140,7 @@ def test_a_reader_can_be_sent_to_another_process_and_is_refused_where_its_code_i
     reader = reader_of(site, "yield Row({}, 1)")
     sent = pickle.loads(pickle.dumps(reader))
     assert len(list(sent.rows("talk.srt", io.BytesIO()))) == 1
-    changed = PluginReader(found=reader.found, root=reader.root, mark="another")
+    changed = PluginReader(found=reader.found, root=reader.root, maker=Maker("another", "another"))
     with pytest.raises(PluginFaultError, match="was changed while this ran"):
         list(changed.rows("talk.srt", io.BytesIO()))
 
@@ -150,7 +150,7 @@ def test_a_plugin_whose_rows_are_of_more_than_the_bytes_has_no_mark(site: Site) 
     site.install("kp_more", code, inputs="srt = reader")
     reader = InstalledPlugins(site.root).reader("srt")
     assert reader is not None
-    assert reader.mark is None
+    assert reader.maker.mark is None
 
 
 def test_one_plugin_may_read_addresses_and_no_files(site: Site) -> None:

@@ -43,7 +43,7 @@ def test_records_and_columns_reach_the_stream(site: Site) -> None:
 
 def test_a_format_that_nobody_writes_is_refused_with_what_is_installed(site: Site) -> None:
     plugins = install(site)
-    assert plugins.writer_mark("xyz") is None
+    assert plugins.writer_maker("xyz") is None
     with pytest.raises(MissingPluginError) as caught:
         plugins.writer("xyz", io.BytesIO(), ())
     assert "`md` (batchspec-kp_write 1.0)" in str(caught.value.why)
