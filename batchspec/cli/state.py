@@ -169,5 +169,22 @@ def back_up_state(run: Run, /, target: Path, force: bool, **own: Any) -> int:
     return ExitCode.DONE
 
 
+@state.command("datasette")
+@click.pass_obj
+def describe_for_datasette(run: Run, /) -> int:
+    """Print what Datasette shows beside a state's tables: titles, meanings, units, queries.
+
+    Datasette opens a state as it is; with this as its metadata, `datasette state.db --metadata datasette.json`, it says
+    what everything means. Let it read a copy while other commands run: `batchspec state backup state.db` makes one.
+
+    \b
+    batchspec state datasette > datasette.json
+    """
+    from batchspec.project.packaged import packaged_text
+
+    run.console.out(packaged_text("datasette.json").rstrip("\n"))
+    return ExitCode.DONE
+
+
 for _command in (adopt_job, forget_records, rebuild):
     state.add_command(_command)

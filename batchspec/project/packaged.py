@@ -14,7 +14,7 @@ import batchspec
 from batchspec.core.errors import BatchspecError
 from batchspec.core.json_text import JsonError, parse
 
-_NO_SCHEMAS = {"prices.yaml", "codes"}
+_NO_SCHEMAS = {"prices.yaml", "datasette.json", "codes"}
 _URN = "urn:batchspec:schema:"
 
 

@@ -238,6 +238,56 @@ CREATE TABLE plan_memo (
 INSERT INTO plan_memo VALUES ('', '', 0, '');
 """
 
-STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH)
+NINTH = """
+-- For people and for SQL: names in place of numbers, times in UTC. Nothing of the program reads them.
+DROP VIEW open_jobs;
+DROP VIEW failures;
+DROP VIEW usage_by_spec;
+
+CREATE VIEW jobs AS
+    SELECT job.id AS job, claim.spec, claim.variant, claim.model, claim.revision, claim.replicate,
+           job.status_text AS status, claim.requests, job.succeeded_requests AS succeeded,
+           job.failed_requests AS failed, datetime(job.created_at, 'unixepoch') AS created,
+           datetime(job.started_at, 'unixepoch') AS started, datetime(job.completed_at, 'unixepoch') AS completed,
+           round((job.completed_at - job.created_at) / 60.0, 1) AS minutes, claim.attempt,
+           claim.phase = 'collected' AS collected
+    FROM job JOIN claim ON claim.job_id = job.id;
+
+CREATE VIEW open_jobs AS
+    SELECT job.id AS job, claim.spec, claim.variant, claim.model, job.status_text AS status,
+           claim.requests, job.completed_requests AS completed,
+           datetime(job.created_at, 'unixepoch') AS created
+    FROM job JOIN claim ON claim.job_id = job.id WHERE claim.phase = 'created';
+
+CREATE VIEW answers AS
+    SELECT result.id AS answer, lower(hex(result.digest)) AS request, claim.spec, claim.variant, claim.model,
+           claim.revision, claim.replicate, result.outcome, result.status_code,
+           CASE claim.endpoint WHEN '/v1/chat/completions'
+               THEN json_extract(result.body, '$.choices[0].message.content') END AS text,
+           result.error, result.prompt_tokens, result.completion_tokens, claim.job_id AS job
+    FROM result JOIN claim ON claim.id = result.claim_id;
+
+CREATE VIEW failures AS
+    SELECT claim.spec, claim.variant, claim.model, lower(hex(result.digest)) AS request, result.outcome,
+           result.status_code, result.error, request.attempts, claim.job_id AS job
+    FROM result JOIN claim ON claim.id = result.claim_id JOIN request ON request.digest = result.digest
+    WHERE result.outcome <> 'succeeded';
+
+CREATE VIEW requests_by_status AS
+    SELECT claim.spec, claim.variant, claim.model,
+           CASE request.status WHEN 1 THEN 'in flight' WHEN 2 THEN 'succeeded' WHEN 3 THEN 'failed'
+               WHEN 4 THEN 'failed, to be retried' WHEN 5 THEN 'held' WHEN 6 THEN 'lost' WHEN 7 THEN 'asked again'
+               END AS status,
+           count(*) AS requests
+    FROM request JOIN claim ON claim.id = request.claim_id
+    GROUP BY claim.spec, claim.variant, claim.model, request.status;
+
+CREATE VIEW usage_by_spec AS
+    SELECT claim.spec, claim.variant, claim.model, count(*) AS answers, sum(result.prompt_tokens) AS prompt_tokens,
+           sum(result.completion_tokens) AS completion_tokens, count(DISTINCT claim.job_id) AS jobs
+    FROM result JOIN claim ON claim.id = result.claim_id GROUP BY claim.spec, claim.variant, claim.model;
+"""
+
+STEPS: tuple[str, ...] = (FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH, SEVENTH, EIGHTH, NINTH)
 VERSION = len(STEPS)
 """The version of the state that this program reads and writes, kept in `PRAGMA user_version`."""

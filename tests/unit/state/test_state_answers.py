@@ -136,11 +136,11 @@ def test_the_views_answer_the_common_questions(path: Path, ledger: SqliteLedger)
     ledger.take_in(claim.id, [(digest("a"), GOOD), (digest("b"), Outcome(OutcomeKind.FAILED, 400, None, "no"))])
     with closing(sqlite3.connect(path)) as connection:
         assert list(connection.execute("SELECT * FROM open_jobs")) == [
-            ("triage", MODEL, "job-1", "QUEUED", 0, 0, "1970-01-01 00:16:40")
+            ("job-1", "triage", "", MODEL, "QUEUED", 3, 0, "1970-01-01 00:16:40")
         ]
         assert list(connection.execute("SELECT * FROM failures")) == [
-            ("triage", MODEL, digest("b").hex(), "failed", 400, "no")
+            ("triage", "", MODEL, digest("b").hex(), "failed", 400, "no", 1, "job-1")
         ]
-        assert list(connection.execute("SELECT * FROM usage_by_spec")) == [("triage", MODEL, 2, 7, 2)]
+        assert list(connection.execute("SELECT * FROM usage_by_spec")) == [("triage", "", MODEL, 2, 7, 2, 1)]
         ledger.mark_collected(claim.id, 3.0)
         assert list(connection.execute("SELECT * FROM open_jobs")) == []
