@@ -14,7 +14,7 @@ from referencing import Registry
 from batchspec.core.source import load_source
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = sorted((ROOT / "schemas").glob("*.json"))
+SCHEMAS = sorted((ROOT / "schemas").glob("*.schema.json"))
 SPECS = sorted((ROOT / "examples").rglob("*.batchspec.yaml"))
 SPEC_SCHEMA: dict[str, Any] = json.loads((ROOT / "schemas/batchspec.schema.json").read_text(encoding="utf-8"))
 _APPLICATORS = ("anyOf", "allOf", "oneOf")
