@@ -24,6 +24,9 @@ from batchspec.plugins.surface import API_VERSION, InputPlugin, OutputPlugin, Pr
 KINDS = ("inputs", "outputs", "providers")
 _GROUP = "batchspec."
 _NAME = re.compile(r"[a-z][a-z0-9_+-]{0,31}")
+_SITES = frozenset({"site-packages", "dist-packages"})
+"""Where environments have what is installed. One may lie in the project's folder, and be on the path of another."""
+
 _CODE = frozenset({".py", ".so", ".pyd"})
 
 _Plugin = TypeVar("_Plugin", InputPlugin, OutputPlugin, ProviderPlugin)
@@ -76,6 +79,8 @@ def _is_the_projects_own(folder: str, root: str, here: str) -> bool:
     real = os.path.realpath(folder)
     if real in {root, os.path.realpath(here)}:
         return real not in _site_folders()
+    if os.path.basename(real) in _SITES:  # noqa: PTH119 - what is on the path need not be a path
+        return False
     return Path(real).is_relative_to(root) and real not in _site_folders()
 
 

@@ -180,6 +180,29 @@ def test_a_notebook_has_plugins_too(project: Project) -> None:
     assert ended.stdout == "True ['1', '2']\nthere is no provider `../acme`\n"
 
 
+@pytest.mark.slow
+def test_the_pages_package_is_built_and_installed_by_pip(project: Project, tmp_path: Path) -> None:
+    pytest.importorskip("hatchling")
+    source, site = tmp_path / "source", tmp_path / "pip"
+    source.mkdir()
+    for name, text in page_files().items():
+        (source / name).write_text(text)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", "dist", "."], cwd=source, check=True)
+    (wheel,) = (source / "dist").iterdir()
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", site, wheel], check=True)
+    project.environ["PYTHONPATH"] = f"{site}:{ROOT}"
+    assert project.run_anew("validate").out == "1 spec and 2 rows are valid\n"
+    typed = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", source / "batchspec_acme.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert typed.returncode == 0, typed.stdout
+
+
 def test_what_the_plugin_says_of_the_data_is_shown_at_its_line(project: Project) -> None:
     project.write("talk.srt", TALK + "\n3\nno time\nText.\n")
     told = project.run_anew("validate")

@@ -55,16 +55,18 @@ def test_help_over_all_commands_imports_none_of_them(arguments: tuple[str, ...])
 
 
 SPEC = 'batchspec: 1\nname: demo\nmodel: m\ninputs: [{a: "1"}]\nprompt: "{{ row.a }}"\n'
+# A run that uses no plugin looks for none.
+PLUGINS = frozenset({"batchspec.plugins"})
 NETWORK = frozenset({"requests", "urllib3", "http", "werkzeug", "batchspec.mistral", "batchspec.emulator"})
 SCHEMAS = frozenset({"jsonschema", "referencing", "rpds", "attrs"})
 DRAWN = frozenset({"rich"})
 TABLES = frozenset({"duckdb", "pyarrow", "fsspec", "backports", "multiprocessing"})
 STATE = frozenset({"sqlite_utils", "filelock", "batchspec.core.ledger", "batchspec.core.planning"})
 COMMANDS: dict[tuple[str, ...], frozenset[str]] = {
-    ("validate", "--quiet"): NETWORK | SCHEMAS | DRAWN | TABLES | STATE | {"batchspec.report.documents"},
-    ("render", "--out", "-"): NETWORK | SCHEMAS | DRAWN | TABLES,
-    ("plan", "--no-refresh"): NETWORK | SCHEMAS | DRAWN | TABLES,
-    ("status",): NETWORK | SCHEMAS | DRAWN | TABLES,
+    ("validate", "--quiet"): PLUGINS | NETWORK | SCHEMAS | DRAWN | TABLES | STATE | {"batchspec.report.documents"},
+    ("render", "--out", "-"): PLUGINS | NETWORK | SCHEMAS | DRAWN | TABLES,
+    ("plan", "--no-refresh"): PLUGINS | NETWORK | SCHEMAS | DRAWN | TABLES,
+    ("status",): PLUGINS | NETWORK | SCHEMAS | DRAWN | TABLES,
 }
 
 

@@ -98,6 +98,16 @@ def test_nothing_of_the_projects_folder_is_a_plugin(site: Site, monkeypatch: pyt
     assert named("inputs", "srt", site.root) is None
 
 
+def test_an_environment_in_the_projects_folder_is_none_of_the_project(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = site.root / ".venv/lib/python3/site-packages"
+    inner.mkdir(parents=True)
+    site.install("kp_venv", READER, site=inner, inputs="srt = reader")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(inner)])
+    assert named("inputs", "srt", site.root) is not None
+
+
 def test_a_module_of_the_projects_folder_does_not_stand_in_for_an_installed_one(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
