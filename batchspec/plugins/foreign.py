@@ -10,9 +10,6 @@ from typing import TypeVar
 
 from batchspec.core.errors import BatchspecError
 
-OURS = (BatchspecError, KeyboardInterrupt, GeneratorExit)
-"""What passes through code from elsewhere as it is: errors of the program, its own end, and that of a generator."""
-
 _MOST_WORDS = 300
 _SHORTEST_SECRET = 6
 _SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
@@ -38,6 +35,15 @@ def called(function: Callable[[], _T]) -> _T:
         return function()
     with redirect_stdout(_Dropped()):
         return function()
+
+
+def passes(error: BaseException) -> bool:
+    """Tell what passes through code from elsewhere as it is: the program's errors and end, and that of a generator."""
+    if isinstance(error, BatchspecError):
+        # Those that a plugin has made itself are shown, too.
+        told: tuple[object, ...] = (error.summary, error.why or "", error.hint or "")
+        return all(isinstance(each, str) for each in told)
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)
 
 
 def words(error: BaseException, environ: Mapping[str, str] | None = None) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from batchspec.core.offered import PluginClashError, PluginError
-from batchspec.plugins.foreign import OURS, called, words
+from batchspec.plugins.foreign import called, passes, words
 from batchspec.plugins.surface import API_VERSION, InputPlugin, OutputPlugin, ProviderPlugin
 
 KINDS = ("inputs", "outputs", "providers")
@@ -133,9 +133,9 @@ def loaded(found: Installed, kind: type[_Plugin], root: Path) -> _Plugin:
     _refuse_shadowed(found, module.partition(".")[0], root)
     try:
         thing = called(lambda: _imported(module.strip(), attribute.partition("[")[0].strip()))
-    except OURS:
-        raise
-    except BaseException as error:  # noqa: BLE001 - code from elsewhere may raise anything, and may try to exit
+    except BaseException as error:
+        if passes(error):
+            raise
         raise broken(found, "could not be loaded", why=words(error)) from None
     if not isinstance(thing, kind):
         why = f"`{found.target}` is of type {type(thing).__name__}, and must be batchspec.plugins.{kind.__name__}"

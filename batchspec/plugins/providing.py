@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from batchspec.core.errors import InvalidInputError, ProviderUnavailableError, SubmissionUnknownError
-from batchspec.core.model import BatchJob, JobRequest, RemoteFile
+from batchspec.core.model import BatchJob, BatchJobStatus, JobRequest, RemoteFile
 from batchspec.core.model_cards import ModelCard, ModelCatalogue
 from batchspec.core.ports import Progress, Provider
-from batchspec.plugins.foreign import OURS, called, words
+from batchspec.plugins.foreign import called, passes, words
 from batchspec.plugins.installed import Installed, broken, loaded
 from batchspec.plugins.reading import fault
 from batchspec.plugins.surface import ProviderContext, ProviderPlugin
@@ -58,9 +58,9 @@ def connected(
     try:
         held = called(lambda: plugin.connect(context))
         provider = called(held.__enter__)
-    except OURS:
-        raise
-    except BaseException as error:  # noqa: BLE001 - code from elsewhere may raise anything
+    except BaseException as error:
+        if passes(error):
+            raise
         raise fault(found, "could not connect", why=words(error, context.environ)) from None
     missing = [name for name in _METHODS if not callable(getattr(provider, name, None))]
     if missing:
@@ -71,9 +71,9 @@ def connected(
     finally:
         try:
             called(lambda: held.__exit__(None, None, None))
-        except OURS:
-            raise
-        except BaseException as error:  # noqa: BLE001 - what was to be done is done
+        except BaseException as error:
+            if passes(error):
+                raise
             say(f"! the plugin `{found.name}` of {found.told} failed to close: {words(error, context.environ)}")
 
 
@@ -105,7 +105,7 @@ class GuardedProvider:
                 hint="name dated models in the specs, which need no lock",
             )
         catalogue = cast(ModelCatalogue, self.inner)
-        return self._listed("models", ModelCard, lambda: catalogue.models(patient=patient))
+        return self._listed("models", _is_card, lambda: catalogue.models(patient=patient))
 
     def upload(
         self, path: Path, filename: str, progress: Progress, purpose: str = "batch", *, hashed: bool = False
@@ -122,7 +122,7 @@ class GuardedProvider:
 
     def find_files(self, filename: str, purpose: str = "batch") -> Sequence[RemoteFile]:
         """Return the files of a name."""
-        return self._listed("find_files", RemoteFile, lambda: self.inner.find_files(filename, purpose))
+        return self._listed("find_files", _is_file, lambda: self.inner.find_files(filename, purpose))
 
     def list_files(self) -> Iterator[RemoteFile]:
         """Yield every file."""
@@ -152,7 +152,7 @@ class GuardedProvider:
 
     def outputs(self, job_id: str) -> Sequence[bytes]:
         """Return the answers of a job that was sent without files."""
-        return self._listed("outputs", bytes, lambda: self.inner.outputs(job_id))
+        return self._listed("outputs", _is_bytes, lambda: self.inner.outputs(job_id))
 
     def delete_file(self, file_id: str) -> bool:
         """Delete a file."""
@@ -177,9 +177,9 @@ class GuardedProvider:
     def _ask(self, method: str, fits: _Fits, call: Callable[[], _T]) -> _T:
         try:
             answer = called(call)
-        except OURS:
-            raise
-        except BaseException as error:  # noqa: BLE001 - code from elsewhere may raise anything
+        except BaseException as error:
+            if passes(error):
+                raise
             raise self._fault(method, words(error, self.environ)) from None
         if not fits(answer):
             raise self._fault(method, f"it gave {_shown(answer)}")
@@ -194,10 +194,8 @@ class GuardedProvider:
                 return
             yield cast(_T, item)
 
-    def _listed(self, method: str, kind: type[_T], call: Callable[[], Sequence[_T]]) -> Sequence[_T]:
-        return self._ask(
-            method, lambda found: isinstance(found, list) and all(map(kind.__instancecheck__, found)), lambda: [*call()]
-        )
+    def _listed(self, method: str, fits: _Fits, call: Callable[[], Sequence[_T]]) -> Sequence[_T]:
+        return self._ask(method, lambda found: isinstance(found, list) and all(map(fits, found)), lambda: [*call()])
 
     def _fault(self, method: str, why: str) -> PluginProviderError:
         found = self.found
@@ -209,21 +207,62 @@ class GuardedProvider:
 
 
 def _shown(answer: object) -> str:
+    kind = type(answer).__name__
     if isinstance(answer, RemoteFile | BatchJob):
-        return f"a {type(answer).__name__} without an id"
-    return f"something of type {type(answer).__name__}"
+        wrong = _wrong_field(answer)
+        if wrong is not None:
+            return f"a {kind} whose `{wrong}` is {getattr(answer, wrong)!r:.60}"
+    return f"something of type {kind}"
+
+
+def _wrong_field(answer: RemoteFile | BatchJob) -> str | None:
+    """Return the first field that has not the type it is declared with: nothing else checks what a plugin fills in."""
+    for name, kinds in _FIELDS[type(answer)].items():
+        value = getattr(answer, name)
+        if not isinstance(value, kinds) or isinstance(value, bool) or (name == "id" and not value):
+            return name
+        if isinstance(value, tuple) and not all(isinstance(each, str) for each in value):
+            return name
+        if isinstance(value, Mapping) and not all(isinstance(each, str) for each in (*value, *value.values())):
+            return name
+    return None
+
+
+_TEXT, _COUNT, _TEXTS = (str,), (int,), (tuple,)
+_NONE = (type(None),)
+_FIELDS: Mapping[type, Mapping[str, tuple[type, ...]]] = {
+    RemoteFile: {
+        **dict.fromkeys(("id", "filename"), _TEXT),
+        **dict.fromkeys(("size", "lines", "created_at"), _COUNT + _NONE),
+        **dict.fromkeys(("purpose", "sha256"), _TEXT + _NONE),
+    },
+    BatchJob: {
+        **dict.fromkeys(("id", "status_text", "endpoint"), _TEXT),
+        "status": (BatchJobStatus,),
+        **dict.fromkeys(("model", "agent_id", "output_file", "error_file"), _TEXT + _NONE),
+        **dict.fromkeys(("input_files", "errors"), _TEXTS),
+        "metadata": (Mapping,),
+        **dict.fromkeys(("started_at", "completed_at"), _COUNT + _NONE),
+        **dict.fromkeys(("created_at", "total_requests", "completed_requests"), _COUNT),
+        **dict.fromkeys(("succeeded_requests", "failed_requests"), _COUNT),
+    },
+}
 
 
 def _is_file(answer: object) -> bool:
-    return isinstance(answer, RemoteFile) and _is_id(answer.id)
+    return type(answer) is RemoteFile and _wrong_field(answer) is None
 
 
 def _is_job(answer: object) -> bool:
-    return isinstance(answer, BatchJob) and _is_id(answer.id)
+    return type(answer) is BatchJob and _wrong_field(answer) is None
 
 
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
+def _is_card(answer: object) -> bool:
+    return isinstance(answer, ModelCard) and all(isinstance(each, str) for each in (answer.id, *answer.aliases))
+
+
+def _is_bytes(answer: object) -> bool:
+    return isinstance(answer, bytes)
 
 
 def _is_bool(answer: object) -> bool:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from batchspec.core.model import InputRow
 from batchspec.core.offered import Maker, PluginDataError, PluginFaultError
-from batchspec.plugins.foreign import OURS, called, words
+from batchspec.plugins.foreign import called, passes, words
 from batchspec.plugins.installed import Installed, broken, code_mark, loaded
 from batchspec.plugins.surface import InputFile, InputPlugin, Row, RowError
 
@@ -120,20 +120,32 @@ def _each(
         while (row := called(lambda: next(rows, _END))) is not _END:
             yield row
     except RowError as error:
-        told = PluginDataError(error.summary, why=f"so says the plugin `{found.name}` of {found.told}", hint=error.hint)
-        told.line = error.line
-        raise told from None
-    except (*OURS, UnicodeError):
-        raise
+        raise _data_error(found, error) from None
     except BaseException as error:
-        # What reading an open file raises has no name, and is the disk's matter.
-        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+        # What reading an open file raises has no name, and is the disk's matter; text that is none is the file's.
+        if (
+            passes(error)
+            or isinstance(error, UnicodeError)
+            or (isinstance(error, OSError) and error.errno is not None and error.filename is None)
+        ):
             raise
         place = f"after the row at {after()}" if after() else "at its first row"
         raise fault(found, f"failed {place}", why=words(error)) from None
     finally:
         with suppress(Exception):
             getattr(rows, "close", _nothing)()
+
+
+def _data_error(found: Installed, error: RowError) -> PluginDataError:
+    """Return what a plugin says of the data; a class derived from RowError may lack any part of it."""
+    line, hint = getattr(error, "line", None), getattr(error, "hint", None)
+    told = PluginDataError(
+        str(getattr(error, "summary", None) or words(error)),
+        why=f"so says the plugin `{found.name}` of {found.told}",
+        hint=str(hint) if hint else "mend the file at this place",
+    )
+    told.line = line if type(line) is int and line > 0 else None
+    return told
 
 
 def _nothing() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from batchspec.core.records import Record, RecordWriter, WritesBytes
-from batchspec.plugins.foreign import OURS, called, words
+from batchspec.plugins.foreign import called, passes, words
 from batchspec.plugins.installed import Installed, broken, loaded
 from batchspec.plugins.reading import fault
 from batchspec.plugins.surface import OutputPlugin
@@ -59,9 +59,9 @@ class PluginWriter:
     def _do(self, what: str, step: Callable[[], object]) -> None:
         try:
             called(step)
-        except OURS:
-            raise
-        except BaseException as error:  # noqa: BLE001 - code from elsewhere may raise anything
+        except BaseException as error:
+            if passes(error):
+                raise
             if self._stream.fault is not None:
                 raise self._stream.fault from None
             hint = f"the answers are kept; mend or uninstall {self._found.distribution}, then `batchspec results`"

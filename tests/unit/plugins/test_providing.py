@@ -154,6 +154,32 @@ def test_a_definite_refusal_is_believed(site: Site, body: str, kind: type[Batchs
     assert caught.value.code != "plugin-fault"
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("status='SUCCESS'", "a BatchJob whose `status` is 'SUCCESS'"),
+        ("metadata={'a': 1}", "a BatchJob whose `metadata` is {'a': 1}"),
+        ("input_files=['f']", "a BatchJob whose `input_files` is ['f']"),
+        ("errors=(1,)", "a BatchJob whose `errors` is (1,)"),
+        ("created_at=1.5", "a BatchJob whose `created_at` is 1.5"),
+        ("total_requests=True", "a BatchJob whose `total_requests` is True"),
+        ("id=''", "a BatchJob whose `id` is ''"),
+    ],
+)
+def test_a_job_of_wrong_types_is_not_taken(site: Site, change: str, told: str) -> None:
+    body = f"import dataclasses; return dataclasses.replace(JOB, {change})"
+    with opened(site, replaced("get_job", body)) as provider, pytest.raises(ProviderUnavailableError) as caught:
+        provider.get_job("j")
+    assert caught.value.why == f"it gave {told}"
+
+
+def test_an_error_of_the_programs_kind_whose_words_are_none_is_a_fault(site: Site) -> None:
+    code = replaced("get_job", "raise ProviderRefusedError(3, status=404, hint=b'x')")
+    with opened(site, code) as provider, pytest.raises(ProviderUnavailableError) as caught:
+        provider.get_job("j")
+    assert caught.value.why == "ProviderRefusedError: 3"
+
+
 def test_a_download_must_leave_its_file(site: Site, tmp_path: Path) -> None:
     with opened(site, replaced("download", "return 2")) as provider, pytest.raises(ProviderUnavailableError) as caught:
         provider.download("f", tmp_path / "there", None)  # type: ignore[arg-type] # it shows none

@@ -88,6 +88,24 @@ def test_what_a_plugin_says_of_the_data_is_no_fault_of_its_own(site: Site) -> No
     assert (error.summary, error.line, error.hint, error.code) == ("no time", 4, "write one", "plugin-data")
 
 
+@pytest.mark.parametrize(
+    ("raised", "summary", "line"),
+    [
+        ("RowError(None)", "RowError: None", None),
+        ("RowError(3, line='x', hint=4)", "3", None),
+        ("RowError('a', line=-1)", "a", None),
+        ("type('Own', (RowError,), {'__init__': lambda self: None})()", "Own", None),
+    ],
+)
+def test_what_a_plugin_says_of_the_data_is_shown_whatever_it_is(
+    site: Site, raised: str, summary: str, line: int | None
+) -> None:
+    error = fault_of(site, f"raise {raised}\nyield")
+    assert isinstance(error, PluginDataError)
+    assert (error.summary, error.line) == (summary, line)
+    assert isinstance(error.hint, str)
+
+
 def test_the_files_own_problems_are_not_the_plugins(site: Site) -> None:
     class Failing(io.RawIOBase):
         def __init__(self, error: Exception) -> None:
