@@ -12,7 +12,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 _FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars")
-_SIZE = "--window-size=1000,1100"
+_DARK = "--blink-settings=preferredColorScheme=0"
+_PICTURES = {
+    "report.png": ("--window-size=1000,1100",),
+    "report-phone.png": ("--window-size=500,1100", _DARK),
+}
+"""Each picture with what it is taken with: on a desk in the light, and as narrow as a phone in the dark."""
 _PROJECT = '[project]\nid = "0f2f6a53-3f5c-4a3e-9a4b-8a9d5f4f6c11"\n'
 
 
@@ -28,8 +33,10 @@ def main() -> None:
         (folder / "batchspec.toml").write_text(_PROJECT, encoding="utf-8")
         _batchspec(folder, "apply", "--provider", "emulator", "--yes", "--wait")
         _batchspec(folder, "report", "--provider", "emulator", "--out", "report.html")
-        picture, profile = f"--screenshot={IMAGES / 'report.png'}", f"--user-data-dir={scratch}/profile"
-        subprocess.run([chromium, *_FLAGS, _SIZE, profile, picture, (folder / "report.html").as_uri()], check=True)
+        page = (folder / "report.html").as_uri()
+        for name, how in _PICTURES.items():
+            picture, profile = f"--screenshot={IMAGES / name}", f"--user-data-dir={scratch}/{name}"
+            subprocess.run([chromium, *_FLAGS, *how, profile, picture, page], check=True)
 
 
 def _batchspec(folder: Path, *arguments: str) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from batchspec.commands.desired import rendered_chunks
 from batchspec.commands.findings import Findings
 from batchspec.commands.judging import Judged, Standings
+from batchspec.commands.lineage import commit_of, input_digests
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.results import WITHOUT_ANSWER, status_of
 from batchspec.commands.status import spent_on
@@ -20,6 +21,7 @@ from batchspec.core.canonical import RequestIdentity
 from batchspec.core.endpoints import endpoint_at
 from batchspec.core.json_text import parse
 from batchspec.core.ledger import RecordedJob
+from batchspec.core.manifest import Commit
 from batchspec.core.model import RequestDigest, Target
 from batchspec.core.rendered import RenderedRow, RenderedRows
 from batchspec.core.spending import Spent
@@ -27,6 +29,8 @@ from batchspec.core.usage import Used, used_by
 
 _MOST_FAILED = 100
 _MOST_OTHERS = 100
+_MOST_REASONS = 50
+_LONGEST_REASON = 300
 
 
 class Variant(NamedTuple):
@@ -70,7 +74,9 @@ class ShownRow:
 class SpecReport:
     """One spec: counts by variant and status of all rows, and the `rows` that are shown, failures first.
 
-    `absent` rows are not in the total: they go on from answers that are not there.
+    `absent` rows are not in the total: they go on from answers that are not there. `reasons` counts, for each status,
+    why rows have no answer or one that does not fit. `made_of` are the SHA-256 of the spec's files and inputs as they
+    are now, by path, and `commit` is what is checked out.
     """
 
     name: str
@@ -81,8 +87,11 @@ class SpecReport:
     absent: int = 0
     counts: dict[Variant, Counter[str]] = field(default_factory=dict)
     used: dict[Variant, Used] = field(default_factory=dict)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
     rows: Sequence[ShownRow] = ()
     jobs: Sequence[RecordedJob] = ()
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    commit: Commit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +133,8 @@ def _gathered(loaded: LoadedSpec, world: World) -> SpecReport:
     judged.finish()
     findings.raise_if_errors()
     told.rows = sample.rows()
+    told.made_of = {**loaded.sources.texts, **(input_digests(loaded) or {})}
+    told.commit = commit_of(loaded, world)
     return told
 
 
@@ -170,6 +181,12 @@ def _count(told: SpecReport, row: ShownRow) -> None:
     for answer in row.answers:
         told.counts.setdefault(answer.variant, Counter())[answer.status] += 1
         told.used[answer.variant] = told.used.get(answer.variant, Used()).plus(answer.used)
+        if answer.status in WITHOUT_ANSWER:
+            reason = (answer.status, (answer.error or "")[:_LONGEST_REASON])
+            if reason in told.reasons or len(told.reasons) < _MOST_REASONS:
+                told.reasons[reason] += 1
+            else:
+                told.reasons[answer.status, "other reasons"] += 1
 
 
 class _Sample:

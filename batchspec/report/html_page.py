@@ -11,14 +11,19 @@ import hashlib
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from batchspec import __version__
 from batchspec.commands.report import Report, Shown, ShownRow, SpecReport, Variant
 from batchspec.core.json_text import encode_pretty
+from batchspec.core.ledger import RecordedJob
 from batchspec.report.page_style import SCRIPT, STYLE
 from batchspec.report.safe_text import safe
 from batchspec.report.style import plural
 
 _LONGEST = 4_000
 _BUDGET = 400_000
+_MOST_JOBS = 20
+_MOST_FILES = 50
+_MOST_REASONS = 10
 _GOOD, _WAITING = frozenset({"succeeded"}), frozenset({"pending"})
 
 
@@ -62,7 +67,7 @@ def _spec(told: SpecReport, report: Report) -> str:
         f'<section aria-labelledby="{heading}">\n<h2 id="{heading}">{_text(told.name)}</h2>\n'
         f"<p class=dim>{_text(told.path)} &rarr; {_text(told.endpoint)} &rarr; {_text(told.output)}</p>\n"
         f"{_table((*_told_apart_by(told), *_statuses(told), 'tokens in', 'tokens out'), _variants(told))}"
-        f"{_absent(told)}{_cost(told, report)}{_chart(told)}{_jobs(told)}</section>\n"
+        f"{_absent(told)}{_reasons(told)}{_costs(told, report)}{_tokens(told)}{_jobs(told)}{_lineage(told)}</section>\n"
     )
 
 
@@ -99,50 +104,103 @@ def _absent(told: SpecReport) -> str:
     return f"<p class=wait>{plural(told.absent, 'row')} without the answer to go on from.</p>\n"
 
 
-def _cost(told: SpecReport, report: Report) -> str:
-    known = [each.cost_usd for each in report.spent or () if each.spec == told.name]
+def _reasons(told: SpecReport) -> str:
+    """Return why rows have no answer, or one that does not fit, the most frequent first."""
+    if not told.reasons:
+        return ""
+    rows = [(status, reason, count) for (status, reason), count in told.reasons.most_common(_MOST_REASONS)]
+    return f"<h3>What went wrong</h3>\n{_table(('status', 'why', 'answers'), rows)}"
+
+
+def _costs(told: SpecReport, report: Report) -> str:
+    known = [(each.model, each.cost_usd) for each in report.spent or () if each.spec == told.name]
     if not known:
         return ""
-    if None in known:
+    costs = [(model, cost) for model, cost in known if cost is not None]
+    total = sum(cost for _, cost in costs)
+    if len(costs) < len(known):
         return "<p>Cost: not known for every model.</p>\n"
-    return f"<p>Cost: ${sum(cost for cost in known if cost is not None):.6f}</p>\n"
-
-
-def _chart(told: SpecReport) -> str:
-    """Return bars of the tokens that each variant's answers have used."""
-    bars = [(_name(variant), used.input_tokens + used.output_tokens) for variant, used in told.used.items()]
-    most = max((tokens for _, tokens in bars), default=0)
-    if not most:
-        return ""
-    height = 24 * len(bars)
-    drawn = "".join(
-        f'<text x="0" y="{24 * at + 16}">{_text(_shortened(name, 60))}</text>'
-        f'<rect x="430" y="{24 * at + 4}" width="{max(1, round(220 * tokens / most))}" height="16"></rect>'
-        f'<text x="{440 + round(220 * tokens / most)}" y="{24 * at + 16}">{tokens:,}</text>'
-        for at, (name, tokens) in enumerate(bars)
+    chart = _bars(
+        "Cost by model", ("model", "US dollars"), [(model, float(cost), f"${cost:.6f}") for model, cost in costs]
     )
-    told_in_words = "; ".join(f"{name}: {tokens:,}" for name, tokens in bars)
+    return f"<p>Cost: ${total:.6f}</p>\n{chart if len(costs) > 1 else ''}"
+
+
+def _tokens(told: SpecReport) -> str:
+    one_model = len({variant.model for variant in told.used}) == 1 < len(told.used)
+    bars = [
+        (_name(variant._replace(model="") if one_model else variant) or "one", used.input_tokens + used.output_tokens)
+        for variant, used in told.used.items()
+    ]
+    return _bars(
+        "Tokens used",
+        ("variant" if one_model else "model", "tokens"),
+        [(name, tokens, f"{tokens:,}") for name, tokens in bars],
+    )
+
+
+def _bars(title: str, head: tuple[str, str], bars: Sequence[tuple[str, float, str]]) -> str:
+    """Return a table of names and values, each value written and drawn; nothing where all are 0."""
+    most = max((value for _, value, _ in bars), default=0)
+    if most <= 0:
+        return ""
+    lines = "".join(
+        f"<tr><td>{_text(name)}</td><td class=bar>"
+        f'<svg aria-hidden="true" viewBox="0 0 100 10" width="100" height="10" preserveAspectRatio="none">'
+        f'<rect width="{max(1, round(100 * value / most))}" height="10"></rect></svg> {_text(written)}</td></tr>\n'
+        for name, value, written in bars
+    )
+    heads = "".join(f"<th scope=col>{_text(each)}</th>" for each in head)
     return (
-        f'<h3>Tokens used</h3>\n<svg role="img" viewBox="0 0 720 {height}" width="720" height="{height}"'
-        f' aria-label="Tokens used. {_text(told_in_words)}">{drawn}</svg>\n'
+        f'<h3>{_text(title)}</h3>\n<div class=wide tabindex=0 role=region aria-label="{_text(title)}">'
+        f"<table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{lines}</tbody></table></div>\n"
     )
 
 
 def _jobs(told: SpecReport) -> str:
+    """Return the jobs, and how long the slowest took: of single requests the provider tells no times."""
+    if not told.jobs:
+        return ""
+    took = [(each, _seconds(each)) for each in told.jobs]
     rows = [
         (
             each.job.id,
             each.model,
             each.job.status_text,
             each.job.total_requests,
-            "-" if each.job.completed_at is None else f"{each.job.completed_at - each.job.created_at:,.0f}",
+            "-" if seconds is None else f"{seconds:,}",
         )
-        for each in told.jobs
+        for each, seconds in took
     ]
-    if not rows:
-        return ""
     head = ("job", "model", "status", "requests", "seconds from its creation to its end")
-    return f"<details>\n<summary>{plural(len(rows), 'job')}</summary>\n{_table(head, rows)}</details>\n"
+    slowest = sorted(((each, seconds) for each, seconds in took if seconds), key=lambda pair: -pair[1])[:_MOST_JOBS]
+    chart = _bars(
+        f"Seconds from a job's creation to its end{', the slowest' if len(slowest) < len(took) else ''}",
+        ("job", "seconds"),
+        [(f"{each.job.id} {each.model}", seconds, f"{seconds:,}") for each, seconds in slowest],
+    )
+    return f"{chart}<details>\n<summary>{plural(len(rows), 'job')}</summary>\n{_table(head, rows)}</details>\n"
+
+
+def _seconds(each: RecordedJob) -> int | None:
+    return None if each.job.completed_at is None else each.job.completed_at - each.job.created_at
+
+
+def _lineage(told: SpecReport) -> str:
+    """Return what the spec is made of, so that a page can be told from that of another day."""
+    commit = ""
+    if told.commit is not None:
+        changed = told.commit.changed
+        more = "" if changed is None else ", and nothing of it has changed" if not changed else ", with changes in it"
+        commit = f"<p>Commit <code>{_text(told.commit.id)}</code>{more}.</p>\n"
+    rows = [(path, digest) for path, digest in sorted(told.made_of.items())[:_MOST_FILES]]
+    left = len(told.made_of) - len(rows)
+    more_files = f"<p>{plural(left, 'further file')}.</p>\n" if left else ""
+    return (
+        f"<details>\n<summary>Made of {plural(len(told.made_of), 'file')}</summary>\n{commit}"
+        f"<p>batchspec {_text(__version__)}; the files as they were when this page was written.</p>\n"
+        f"{_table(('file', 'SHA-256'), rows)}{more_files}</details>\n"
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str | int]]) -> str:

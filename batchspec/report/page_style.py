@@ -43,9 +43,9 @@ article {
 .bad { color: var(--bad); }
 .wait { color: var(--wait); }
 summary { cursor: pointer; width: fit-content; }
-svg { display: block; max-width: 100%; height: auto; }
+td.bar { white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.bar svg { width: clamp(4rem, 25vw, 16rem); height: .75rem; vertical-align: baseline; margin-right: .375rem; }
 rect { fill: var(--bar); }
-text { fill: var(--ink); font: 13px system-ui, sans-serif; }
 """
 
 SCRIPT = """\
