@@ -41,9 +41,6 @@ class AddressRows:
             yield from self.store.rows(self.address)
         except PluginError as error:
             report(error, findings)
-        except (OSError, UnicodeError) as error:
-            hint = "check the connection, and what the plugin needs"
-            findings.error("unreadable", "the rows could not be read to their end", detail=str(error), hint=hint)
 
 
 def report(error: PluginError, findings: FileFindings) -> None:

@@ -38,7 +38,7 @@ class PluginReader:
             raise fault(self.found, "was changed while this ran", hint="run again")
         assert plugin.read_file is not None, "it was looked at when the reader was made"
         read_file = plugin.read_file
-        return _checked(self.found, path, lambda: read_file(InputFile(path=path, stream=stream)))
+        return _checked(self.found, path, lambda: read_file(InputFile(path=path, stream=stream)), _is_of_the_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class PluginStore:
         plugin = loaded(self.found, InputPlugin, self.root)
         assert plugin.read_address is not None, "it was looked at when the store was made"
         read_address = plugin.read_address
-        return _checked(self.found, address, lambda: read_address(address))
+        return _checked(self.found, address, lambda: read_address(address), lambda _: False)
 
 
 def file_reader(found: Installed, root: Path) -> PluginReader | None:
@@ -98,9 +98,21 @@ def fault(
     return error
 
 
-def _checked(found: Installed, path: str, begin: Callable[[], Iterable[Row]]) -> Iterator[InputRow]:
+def _is_of_the_file(error: BaseException) -> bool:
+    """Tell what is wrong with a file, and not with who reads it: bytes that are no text, and what its disk has to say.
+
+    What opening another file raises has that file's name.
+    """
+    return isinstance(error, UnicodeError) or (
+        isinstance(error, OSError) and error.errno is not None and error.filename is None
+    )
+
+
+def _checked(
+    found: Installed, path: str, begin: Callable[[], Iterable[Row]], excused: Callable[[BaseException], bool]
+) -> Iterator[InputRow]:
     last = 0
-    source = _each(found, begin, lambda: last)
+    source = _each(found, begin, lambda: last, excused)
     try:
         for row in source:
             values, line = _row(found, row, last)
@@ -111,9 +123,12 @@ def _checked(found: Installed, path: str, begin: Callable[[], Iterable[Row]]) ->
 
 
 def _each(
-    found: Installed, begin: Callable[[], Iterable[Row]], after: Callable[[], int]
+    found: Installed,
+    begin: Callable[[], Iterable[Row]],
+    after: Callable[[], int],
+    excused: Callable[[BaseException], bool],
 ) -> Generator[object, None, None]:
-    """Yield what a plugin yields; its exceptions become errors that name it."""
+    """Yield what a plugin yields; its exceptions become errors that name it, but for those that are excused."""
     rows: Iterator[object] = iter(())
     try:
         rows = called(lambda: iter(begin()))
@@ -122,12 +137,7 @@ def _each(
     except RowError as error:
         raise _data_error(found, error) from None
     except BaseException as error:
-        # What reading an open file raises has no name, and is the disk's matter; text that is none is the file's.
-        if (
-            passes(error)
-            or isinstance(error, UnicodeError)
-            or (isinstance(error, OSError) and error.errno is not None and error.filename is None)
-        ):
+        if passes(error) or excused(error):
             raise
         place = f"after the row at {after()}" if after() else "at its first row"
         raise fault(found, f"failed {place}", why=words(error)) from None
@@ -157,21 +167,35 @@ def _row(found: Installed, row: object, last: int) -> tuple[Mapping[str, object]
         raise fault(found, "gave something that is no row", why=f"it is of type {type(row).__name__}, not Row")
     values, line = row
     if type(line) is not int or line < 1:
-        raise fault(found, "gave a row without a position", why=f"`line` is {line!r:.40}, not a whole number from 1 on")
+        raise fault(found, "gave a row without a position", why=f"`line` is {_told(line)}, not from 1 on")
     if line <= last:
         what = "gave two rows one position" if line == last else "gave rows out of order"
         raise fault(found, what, why=f"{line} came after {last}, and positions rise from row to row", line=line)
     if not isinstance(values, Mapping):
         raise fault(found, "gave a row without columns", why=f"`values` is of type {type(values).__name__}", line=line)
     plain = {}
-    for name, value in values.items():
+    for name, value in _columns(found, values, line):
         if type(name) is not str or not name:
-            raise fault(found, "gave a column without a name", why=f"{name!r:.40} is no text", line=line)
+            raise fault(found, "gave a column without a name", why=f"its name is {_told(name)}", line=line)
         try:
             plain[_text(name)] = value if type(value) in _SCALARS and type(value) is not str else _plain(value, 0)
         except ValueError as error:
             raise fault(found, f"gave what JSON has no form for in `{name:.60}`", why=str(error), line=line) from None
     return plain, line
+
+
+def _columns(found: Installed, values: Mapping[str, object], line: int) -> Iterable[tuple[object, object]]:
+    if type(values) is dict:
+        return values.items()
+    try:
+        return called(lambda: list(values.items()))
+    except Exception as error:  # noqa: BLE001 - a mapping of the plugin's own
+        raise fault(found, "gave a row whose columns cannot be read", why=words(error), line=line) from None
+
+
+def _told(value: object) -> str:
+    """Return a value as an error shows it; only what is plain is asked for its text."""
+    return repr(value) if type(value) in {int, bool, str, type(None)} else f"of type {type(value).__name__}"
 
 
 def _plain(value: object, depth: int) -> object:

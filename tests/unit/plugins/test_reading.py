@@ -67,6 +67,7 @@ def test_rows_are_the_programs_own_and_do_not_change_with_the_plugins(site: Site
         ("yield Row({'a': {1: 2}}, 1)", "gave what JSON has no form for in `a`", 1),
         ("yield Row({'a': '\\ud800'}, 1)", "gave what JSON has no form for in `a`", 1),
         ("v = []\nv.append(v)\nyield Row({'a': v}, 1)", "gave what JSON has no form for in `a`", 1),
+        ("yield Row(type('M', (dict,), {'items': None})(), 1)", "gave a row whose columns cannot be read", 1),
         ("return 3", "failed at its first row", None),
         ("yield Row({}, 5)\nraise KeyError('x')", "failed after the row at 5", None),
         ("raise SystemExit(2)\nyield", "failed at its first row", None),
@@ -179,6 +180,17 @@ def test_one_plugin_may_read_addresses_and_no_files(site: Site) -> None:
     store = plugins.store("notes")
     assert store is not None
     assert [(row.values, row.path) for row in store.rows("notes://a/b")] == [({"at": "notes://a/b"}, "notes://a/b")]
+
+
+def test_a_connection_that_fails_is_said_to_be_the_plugins(site: Site) -> None:
+    code = "def at(address): raise ConnectionResetError(104, 'reset')\n"
+    site.install("kp_net", code + "reader = InputPlugin(api_version=1, read_address=at)\n", inputs="notes = reader")
+    store = InstalledPlugins(site.root).store("notes")
+    assert store is not None
+    with pytest.raises(PluginFaultError) as caught:
+        list(store.rows("notes://a/b"))
+    assert caught.value.summary == "the plugin `notes` of batchspec-kp_net 1.0 failed at its first row"
+    assert caught.value.why == "ConnectionResetError: [Errno 104] reset"
 
 
 def test_a_reader_that_is_left_is_closed(site: Site, tmp_path: Path) -> None:
