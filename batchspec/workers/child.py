@@ -33,7 +33,3 @@ def work() -> None:
 def _send(thing: object, answers: BinaryIO) -> None:
     pickle.dump(thing, answers, protocol=pickle.HIGHEST_PROTOCOL)
     answers.flush()
-
-
-if __name__ == "__main__":
-    work()

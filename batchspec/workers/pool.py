@@ -20,6 +20,10 @@ from batchspec.core.shares import Parcel, Recipe, Share
 
 _T = TypeVar("_T")
 
+# The folder of this package comes last, where a checkout that is not installed finds itself.
+_START = "import sys; sys.path.append(sys.argv[1]); from batchspec.workers.child import work; work()"
+_PACKAGES = Path(__file__).resolve().parents[2]
+
 _WORTH_BYTES = 16 * 1024 * 1024
 _MOST_CHOSEN = 8
 _PIPE_BYTES = 1024 * 1024
@@ -101,7 +105,8 @@ class _Worker:
     def __init__(self, recipe: Recipe, share: Share, environ: Mapping[str, str]) -> None:
         # In a session of its own, so that Ctrl-C reaches this process alone, which then ends the others.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "batchspec.workers.child"],
+            # -P keeps the current folder off its path: there lies what a project's repository brings along.
+            [sys.executable, "-P", "-c", _START, str(_PACKAGES)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=dict(environ),

@@ -203,6 +203,17 @@ def test_processes_see_the_environment_that_they_are_given_and_no_other(
     stream.close()  # type: ignore[attr-defined]
 
 
+def test_no_module_that_lies_in_the_project_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, rows(2 * CHUNK))
+    for name in ("jinja2", "orjson", "pickle", "batchspec"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    found = list(chunks(load(tmp_path, 2, environ), Findings()))
+    assert sum(len(each.rows) for each in found) == 2 * CHUNK
+    assert not (tmp_path / "run").exists()
+
+
 def children() -> set[int]:
     """The processes that this one has started and that are still there."""
     listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
