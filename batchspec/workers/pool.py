@@ -104,7 +104,7 @@ class _Worker:
 
     def __init__(self, recipe: Recipe, share: Share, environ: Mapping[str, str]) -> None:
         # In a session of its own, so that Ctrl-C reaches this process alone, which then ends the others.
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - this very interpreter, and a line of our own
             # -P keeps the current folder off its path: there lies what a project's repository brings along.
             [sys.executable, "-P", "-c", _START, str(_PACKAGES)],
             stdin=subprocess.PIPE,
