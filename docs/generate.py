@@ -1,8 +1,8 @@
 """Writes the reference pages that are made from the program, and editors' schema: `python docs/generate.py`.
 
 The command line comes from click, the spec from its JSON Schema, the exit codes from `core.errors`, what explains a
-code from `schemas/codes`, Python's names from their docstrings, the speed in the README from benchmarks/RESULTS.md.
-What is said here beside them is what they cannot know.
+code from `schemas/codes`, Python's names from their docstrings, the speed in the README from what was measured. What is
+said here is what they cannot know.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from batchspec.core.errors import BatchspecError, ExitCode
 from batchspec.core.model import ENDPOINTS
 from batchspec.core.schema.for_editors import schema_for_editors
 from batchspec.project.code_pages import load_pages
+from benchmarks.speed.in_readme import speed_in_readme
 
 DOCS = Path(__file__).resolve().parent
 SCHEMAS = DOCS.parent / "schemas"
 SCHEMA = SCHEMAS / "batchspec.schema.json"
 README = DOCS.parent / "README.md"
 RESULTS = DOCS.parent / "benchmarks" / "RESULTS.md"
+BESIDE_TOOLS = DOCS.parent / "benchmarks" / "peers" / "SPEED.md"
 
 _HEAD = "<!-- Made by `python docs/generate.py`: change the program, not this page. -->\n\n"
 _SPEED, _SPEED_ENDS = "<!-- speed, made by `python docs/generate.py` -->\n", "<!-- end of speed -->"
@@ -108,7 +110,7 @@ def pages() -> dict[Path, str]:
         reference / "python.md": _HEAD + python_page(),
         SCHEMAS / "editor.schema.json": editor_schema(schema),
         **{DOCS / "man" / name: text for name, text in manual_pages(program).items()},
-        README: readme(README.read_text(encoding="utf-8"), RESULTS.read_text(encoding="utf-8")),
+        README: readme(*(path.read_text(encoding="utf-8") for path in (README, RESULTS, BESIDE_TOOLS))),
     }
 
 
@@ -181,19 +183,11 @@ def editor_schema(schema: Mapping[str, Any]) -> str:
     return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
 
-def readme(text: str, results: str) -> str:
-    """Return the README with the figures of the benchmark's last run between its two marks."""
+def readme(text: str, results: str, beside_tools: str) -> str:
+    """Return the README with the figures of the last measurements between its two marks."""
     before, _, rest = text.partition(_SPEED)
     _, _, after = rest.partition(_SPEED_ENDS)
-    made = re.search(r"^(\d{4}-\d\d-\d\d, .+?)\. Made by", results, re.MULTILINE)
-    goals = re.findall(r"^\| tickets, ([\d,]+) rows: (.+?) \| (.+?) \| (.+?) \| .+ \|$", results, re.MULTILINE)
-    assert made, f"{RESULTS} does not say when it was made"
-    assert goals, f"{RESULTS} has no goals for the tickets"
-    table = _table(
-        ("work", "measured", "goal"),
-        ((f"{work}, {rows} rows", measured, goal) for rows, work, goal, measured in goals),
-    )
-    return "\n".join([before + _SPEED, made[1] + ":", "", *table, _SPEED_ENDS]) + after
+    return "\n".join([before + _SPEED, *speed_in_readme(results, beside_tools), _SPEED_ENDS]) + after
 
 
 def cli_page() -> str:
