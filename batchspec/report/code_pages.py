@@ -11,14 +11,16 @@ from batchspec.report.style import Style
 
 _LINK = re.compile(r"\[([^\]]+)\]\(\.\./([^)#]+)[^)]*\)")
 _WIDTH = 100
+_LEAST = 20
 
 
 def page_text(page: CodePage, style: Style) -> str:
     """Return a page as it is read in a terminal."""
     head = f"{style(page.code, 'bold')}  {style(page.group, 'dim')}"
-    parts = [head, _wrapped(page.meaning), re.sub(r"\n{3,}", "\n\n", "\n".join(_example(page.example, style)))]
-    parts += [f"{style('why', 'bold')}\n{_wrapped(page.why)}", f"{style('way out', 'bold')}\n{_wrapped(page.way_out)}"]
-    return "\n\n".join(parts)
+    example = re.sub(r"\n{3,}", "\n\n", "\n".join(_example(page.example, style)))
+    meaning, why, way_out = (_wrapped(text, style) for text in (page.meaning, page.why, page.way_out))
+    parts = [head, meaning, style.fold(example), f"{style('why', 'bold')}\n{why}"]
+    return "\n\n".join([*parts, f"{style('way out', 'bold')}\n{way_out}"])
 
 
 def list_text(pages: Iterable[CodePage], style: Style) -> str:
@@ -31,7 +33,7 @@ def list_text(pages: Iterable[CodePage], style: Style) -> str:
         if page.group != group:
             group = page.group
             lines += ["", style(group, "bold")] if lines else [style(group, "bold")]
-        first, *rest = textwrap.wrap(_plain(page.meaning), _WIDTH - width - 4)
+        first, *rest = textwrap.wrap(_plain(page.meaning), max(_LEAST, _room(style) - width - 4))
         lines.append(f"  {style(page.code.ljust(width), 'cyan')}  {first}")
         lines += [f"  {'':<{width}}  {line}" for line in rest]
     return "\n".join(lines)
@@ -61,8 +63,14 @@ def _plain(text: str) -> str:
     return _LINK.sub(r"\1 (docs/\2)", text)
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(_plain(text), _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+def _room(style: Style) -> int:
+    """Return how wide prose is: as the terminal, and never so wide that it is hard to read."""
+    return _WIDTH if style.width is None else min(_WIDTH, style.width)
+
+
+def _wrapped(text: str, style: Style) -> str:
+    whole = _plain(text)
+    return textwrap.fill(whole, _room(style), initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _example(text: str, style: Style) -> Iterator[str]:
