@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from batchspec.commands.loaded import LoadedSpec
@@ -32,6 +32,10 @@ class Answers(Protocol):
 
         Answers that this check has judged come with their bodies where `judged_too` is set.
         """
+        ...
+
+    def successes(self, claims: Sequence[int]) -> Iterator[Sequence[tuple[int, bytes]]]:
+        """Yield the bodies of these claims' successes with the answers' numbers, many at once."""
         ...
 
     def save_verdicts(self, check: bytes, verdicts: Mapping[int, str | None]) -> None:
@@ -96,6 +100,22 @@ class Judged:
     def problems(self, digests: Sequence[RequestDigest]) -> Mapping[RequestDigest, str]:
         """Return what is wrong with the answers to these requests; those that fit are left out."""
         return {} if self._check is None else self._looked_at(digests, judged_too=False)[1]
+
+    def all_fit(self, claims: Sequence[int]) -> bool:
+        """Tell whether no success of these claims is in want of anything; what is found is remembered."""
+        if self._check is None:
+            return True
+        fit = True
+        for answers in self._answers.successes(claims):
+            found = {number: self._check.problem(body) for number, body in answers}
+            self._unsaved |= found
+            if len(self._unsaved) >= _SAVED_AT_ONCE:
+                self.finish()
+            fit = self.keeps or not any(found.values())
+            if not fit:
+                break
+        self.finish()
+        return fit
 
     def finish(self) -> None:
         """Remember what was found; whatever is not remembered is found again."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from batchspec.commands.desired import Stop, desired_chunks
 from batchspec.commands.findings import Findings
@@ -12,6 +13,7 @@ from batchspec.commands.spec_planner import Adopted, PlannedSpec, SpecPlanner
 from batchspec.commands.unchanged import Unchanged
 from batchspec.core.ledger import Ledger
 from batchspec.core.metering import Costing
+from batchspec.core.plan_memo import PlanMemo
 from batchspec.core.planning import Plan
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
 from batchspec.core.saved_plan import PlanBook
@@ -31,11 +33,13 @@ def make_plan(
     costing: Costing | None = None,
     book: PlanBook | None = None,
     remember: bool = False,
+    foreseen: Mapping[str, PlanMemo] | None = None,
 ) -> tuple[Plan, tuple[PlannedSpec, ...]]:
     """Plan every spec in one pass over its rows; `begin` starts a file for what is to be sent.
 
     With `costing` the plan also tells what sending comes to. A `book` takes note of each request that is to be sent.
     With `remember` the ledger keeps what is found of answers, and what comes of specs that have nothing to send.
+    `foreseen` are specs whose plans are known as long as their inputs are the same.
 
     Raises InvalidInputError, with every finding, when a row of any spec cannot be rendered.
     """
@@ -45,7 +49,7 @@ def make_plan(
     unchanged = Unchanged(ledger, stop, remember=remember)
     for loaded in specs:
         # What was adopted just now is told with the counts, and is known of no earlier plan.
-        known = None if adopted else unchanged.recall(loaded)
+        known = None if adopted else unchanged.recall(loaded, (foreseen or {}).get(loaded.spec.name))
         if known is not None:
             planned.append(PlannedSpec(plan=known.plan(loaded.spec), rows_digest=known.rows_digest))
             continue
@@ -57,7 +61,8 @@ def make_plan(
             for chunk in desired_chunks(loaded, ledger, scratch, findings, progress, stop, with_values=False):
                 if not findings.errors:
                     planner.add(chunk)
-        planned.append(planner.finish())
+        made = planner.finish()
+        planned.append(replace(made, foreseen=unchanged.foresee(loaded, made, settled.once_answered())))
         unchanged.note_settled(loaded, settled.found)
     progress.finish()
     findings.raise_if_errors()

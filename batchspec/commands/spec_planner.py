@@ -20,6 +20,7 @@ from batchspec.core.ledger import Ledger, Recorded, RequestStatus
 from batchspec.core.matrix import variant_mark
 from batchspec.core.metering import Costing
 from batchspec.core.model import BodyDigest, RequestDigest, Target
+from batchspec.core.plan_memo import PlanMemo
 from batchspec.core.planning import Action, Before, PendingShard, SpecPlan, VariantPlan, reason
 from batchspec.core.ports import Scratch, SpoolWriter
 from batchspec.core.rendered import RenderedRows
@@ -34,7 +35,8 @@ Adopted = Mapping[tuple[str, str, str], int]
 class PlannedSpec:
     """A plan of one spec, with what applying it needs: its shards, whether what it declares has changed, its rows.
 
-    `again` are the requests to be sent whose answers do not fit.
+    `again` are the requests to be sent whose answers do not fit. `foreseen` is what will be remembered of the spec once
+    all that is sent for it has succeeded, where nothing else has a part in that.
     """
 
     plan: SpecPlan
@@ -42,6 +44,7 @@ class PlannedSpec:
     shards: tuple[PendingShard, ...] = ()
     redeclare: bool = False
     again: Sequence[RequestDigest] = ()
+    foreseen: PlanMemo | None = None
 
 
 def declared_before(spec: Spec, ledger: Ledger) -> Before:
@@ -165,8 +168,8 @@ class SpecPlanner:
             settled = settled and not sending
             self._explain(form, requests, declared.get(form.key, {}), sending)
             self._send(form, requests, [each for each in sending if each.places])
-        if alone and settled and not changed:
-            self._settled.settled(asked, before, variants)
+        if alone:
+            self._settled.note(asked, before, variants, settled=settled and not changed)
 
     def _count(self, chunk: DesiredChunk) -> None:
         self._rows += len(chunk.rows)

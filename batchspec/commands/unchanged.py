@@ -13,12 +13,13 @@ from contextlib import ExitStack, contextmanager
 from batchspec.commands.desired import Stop
 from batchspec.commands.findings import Findings
 from batchspec.commands.loaded import LoadedSpec
+from batchspec.commands.spec_planner import PlannedSpec
 from batchspec.core.errors import FileProblemError
 from batchspec.core.hashed_reading import Readings
 from batchspec.core.ledger import Ledger
 from batchspec.core.model import InlineRows, InputFiles, SpecResults
 from batchspec.core.plan_memo import ChunkCounts, Digests, PlanMemo, is_settled, read, written
-from batchspec.core.planning import SpecPlan
+from batchspec.core.planning import SpecPlan, once_answered
 from batchspec.core.ports import ProjectFiles
 
 _BLOCK_BYTES = 1024 * 1024
@@ -34,21 +35,39 @@ class Unchanged:
         self._read: dict[str, list[Readings]] = {}
         self._known_chunks: dict[str, ChunkCounts] = {}
         self._found_chunks: dict[str, ChunkCounts] = {}
+        self._come_true: dict[str, str] = {}
         if remember:
             ledger.begin_planning()
 
-    def recall(self, loaded: LoadedSpec) -> PlanMemo | None:
-        """Return what a plan of this spec would come to, where that is known; otherwise it is to be made."""
+    def recall(self, loaded: LoadedSpec, foreseen: PlanMemo | None = None) -> PlanMemo | None:
+        """Return what a plan of this spec would come to, where that is known; otherwise it is to be made.
+
+        What was `foreseen`, and has come true, counts as known.
+        """
         chain = _chain(loaded)
         if not all(_can_be_known(each) for each in chain):
             return None
-        told = self._ledger.remembered_plan(loaded.spec.name)
-        memo = None if told is None else read(told)
+        told = None if foreseen is not None else self._ledger.remembered_plan(loaded.spec.name)
+        memo = foreseen if told is None else read(told)
         if memo is None or memo.made_of != _made_of(chain) or not len(memo.inputs) == len(memo.texts) == len(chain):
             return None
         self._known_chunks[loaded.spec.name] = memo.chunks
-        same = all(map(self._reads_the_same, chain, memo.texts, memo.inputs))
-        return memo if same else None
+        if not all(map(self._reads_the_same, chain, memo.texts, memo.inputs)):
+            return None
+        if foreseen is not None:
+            self._come_true[loaded.spec.name] = written(foreseen)
+        return memo
+
+    def foresee(self, loaded: LoadedSpec, planned: PlannedSpec, chunks: ChunkCounts) -> PlanMemo | None:
+        """Return what will be remembered of a spec just planned once all that it sends has succeeded.
+
+        None where its rows were not watched, or more than that has a part in its next plan.
+        """
+        plan = once_answered(planned.plan)
+        if plan is None or loaded.upstream is not None or loaded.spec.name not in self._read:
+            return None
+        memo = self._memo(loaded, plan, planned.rows_digest, chunks)
+        return memo if _says_all(memo, loaded, plan) else None
 
     def settled_chunks(self, loaded: LoadedSpec) -> ChunkCounts:
         """Return what the last plan found settled of a spec that was not recalled whole, while the ledger is the same.
@@ -103,20 +122,18 @@ class Unchanged:
         `rows_digests` are those of the specs that are declared as they are, by name.
         """
         senders = {plan.name for plan in plans if any(variant.sends for variant in plan.variants)}
-        told = {}
+        told = dict(self._come_true)
         for loaded, plan in zip(specs, plans, strict=True):
             name = loaded.spec.name
             settled = is_settled(plan, others_send=bool(senders - {name}))
             if settled and name in self._read and name in rows_digests:
-                text = written(self._memo(loaded, plan, rows_digests[name]))
-                known = read(text)
-                # Whatever a memo cannot say makes a difference here.
-                if known is not None and known.plan(loaded.spec) == plan:
-                    told[name] = text
+                memo = self._memo(loaded, plan, rows_digests[name], self._found_chunks.get(name, {}))
+                if _says_all(memo, loaded, plan):
+                    told[name] = written(memo)
         if told:
             self._ledger.remember_plans(told)
 
-    def _memo(self, loaded: LoadedSpec, plan: SpecPlan, rows_digest: str) -> PlanMemo:
+    def _memo(self, loaded: LoadedSpec, plan: SpecPlan, rows_digest: str, chunks: ChunkCounts) -> PlanMemo:
         chain = _chain(loaded)
         return PlanMemo(
             made_of=_made_of(chain),
@@ -124,8 +141,14 @@ class Unchanged:
             inputs=[reading.digests for reading in self._read[loaded.spec.name]],
             rows_digest=rows_digest,
             variants=plan.variants,
-            chunks=self._found_chunks.get(loaded.spec.name, {}),
+            chunks=chunks,
         )
+
+
+def _says_all(memo: PlanMemo, loaded: LoadedSpec, plan: SpecPlan) -> bool:
+    """Tell whether a memo tells the whole of a plan once it is read again."""
+    known = read(written(memo))
+    return known is not None and known.plan(loaded.spec) == plan
 
 
 def _chain(loaded: LoadedSpec) -> list[LoadedSpec]:

@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
 
 from batchspec.core.awaited import Awaited
-from batchspec.core.model import BatchJob, BodyDigest, JobRequest, RemoteFile, RequestDigest, Target
+from batchspec.core.model import BatchJob, BodyDigest, RemoteFile, RequestDigest, Target
 from batchspec.core.outcomes import Outcome
 from batchspec.core.ports import SpooledFile
 from batchspec.core.usage import SpecUsage
@@ -289,6 +289,14 @@ class Ledger(Protocol):
         """Record that a job's files, or with `record` the job itself, were deleted at the provider."""
         ...
 
+    def succeeded(self, claims: Sequence[int]) -> int:
+        """Return how many requests that these claims hold have succeeded."""
+        ...
+
+    def successes(self, claims: Sequence[int]) -> Iterator[Sequence[tuple[int, bytes]]]:
+        """Yield the bodies of these claims' successes with the answers' numbers, many at once."""
+        ...
+
     def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
         """Record answers to a claim's requests; one that is answered already is left alone.
 
@@ -388,11 +396,3 @@ class RecordedJob:
     collected: bool
     files_deleted: bool = False
     deleted: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """A claim about to be sent, with what its job is created from."""
-
-    claim: Claim
-    request: JobRequest

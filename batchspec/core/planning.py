@@ -238,6 +238,19 @@ def _sent(variant: VariantPlan) -> VariantPlan:
     return replace(variant, actions=actions, reasons=Counter(), jobs=0, bytes=0, estimate=None)
 
 
+def once_answered(spec: SpecPlan) -> SpecPlan | None:
+    """Return the plan of a spec once all that it sends has succeeded; None where more than that has a part in it."""
+    told = {Action.DONE, Action.SUBMIT, Action.RETRY}
+    if not spec.whole or any(each.left or not (+each.actions).keys() <= told for each in spec.variants):
+        return None
+    return replace(spec, emptied=False, variants=tuple(map(_answered, spec.variants)))
+
+
+def _answered(variant: VariantPlan) -> VariantPlan:
+    actions = Counter({Action.DONE: variant.actions.total()})
+    return replace(_sent(variant), actions=actions, adopted=0, removed=0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
     """What a spec declared when it was last applied: whether anything, to which targets, and in which forms.

@@ -99,6 +99,28 @@ class Answers(PlanMemos):
                 found[RequestDigest(row[0])] = RecordedResult._make(row[1:])
         return found
 
+    def succeeded(self, claims: Sequence[int]) -> int:
+        """Return how many requests that these claims hold have succeeded."""
+        row = self._row(
+            f"SELECT count(*) FROM request WHERE status = {int(RequestStatus.SUCCEEDED)}"
+            f" AND claim_id IN ({marks(claims)})",
+            claims,
+        )
+        return int(row[0]) if row else 0
+
+    def successes(self, claims: Sequence[int]) -> Iterator[Sequence[tuple[int, bytes]]]:
+        """Yield the bodies of these claims' successes with the answers' numbers, many at once."""
+        row = self._row(f"SELECT min(id) - 1 FROM result WHERE claim_id IN ({marks(claims)})", claims)
+        # By number, so that the table is read once: an index of claims would have it sorted for every part.
+        sql = (
+            "SELECT id, CAST(body AS BLOB) FROM result WHERE id > ? AND outcome = 'succeeded'"
+            f" AND +claim_id IN ({marks(claims)}) ORDER BY id LIMIT {CHUNK}"
+        )
+        after = None if row is None else row[0]
+        while after is not None and (found := self._all(sql, [after, *claims])):
+            yield [(number, body) for number, body in found]
+            after = found[-1][0]
+
     def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
         """Record answers to a claim's requests, and successes for requests that others have left without one."""
         with transaction(self._database):

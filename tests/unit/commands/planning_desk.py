@@ -5,16 +5,18 @@ A request is answered here by writing into the ledger what a job would have brou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from project_world import Silent
 
 from batchspec.commands.desired import declared_rows
+from batchspec.commands.foresight import come_true, foresee
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.loading import SpecLoader
 from batchspec.commands.plan import make_plan
@@ -23,6 +25,7 @@ from batchspec.core.ledger import ClaimLine, ClaimRequest
 from batchspec.core.model import BatchJob, BatchJobStatus, RequestDigest
 from batchspec.core.model_lock import ModelLock
 from batchspec.core.outcomes import Outcome, OutcomeKind
+from batchspec.core.plan_memo import PlanMemo
 from batchspec.core.planning import Plan
 from batchspec.core.saved_plan import Batch
 from batchspec.core.shares import RowWorkers
@@ -135,33 +138,66 @@ class Desk:
         return Seen(document=spec_documents(plan), rendered=progress.rows, sends=plan.sends)
 
     def planned(
-        self, specs: Sequence[LoadedSpec], ledger: SqliteLedger, progress: Counting, *, remember: bool = True
+        self,
+        specs: Sequence[LoadedSpec],
+        ledger: SqliteLedger,
+        progress: Counting,
+        *,
+        remember: bool = True,
+        foreseen: Mapping[str, PlanMemo] | None = None,
     ) -> tuple[Plan, Sequence[PlannedSpec]]:
         """Plan, and no more."""
         with SqliteScratch() as scratch:
             return make_plan(
-                specs, ledger=ledger, scratch=scratch, progress=progress, stop=lambda: None, remember=remember
+                specs,
+                ledger=ledger,
+                scratch=scratch,
+                progress=progress,
+                stop=lambda: None,
+                remember=remember,
+                foreseen=foreseen,
             )
 
     def settle(self, *paths: str, answer: bytes | None = b"{}") -> None:
         """Send and answer everything, and record what is declared, as an apply does. Without an answer it is sent."""
         with self.ledger() as ledger:
-            specs = self.load(*paths)
-            with SqliteScratch() as scratch:
-                book = Book()
-                _, planned = make_plan(
-                    specs, ledger=ledger, scratch=scratch, progress=Silent(), stop=lambda: None, book=book
-                )
-                for loaded, each in zip(specs, planned, strict=True):
-                    if each.redeclare:
-                        rows = declared_rows(loaded, scratch)
-                        ledger.declare(loaded.spec.name, loaded.spec.path, loaded.spec.targets, rows)
-            for batch in set(book.sent.values()):
-                self._answer(ledger, [digest for digest in book.sent if book.sent[digest] == batch], batch, answer)
+            self._send(self.load(*paths), ledger)
+            if answer is not None:
+                answer_all(ledger, Outcome(OutcomeKind.SUCCEEDED, 200, answer, None, None))
 
-    def _answer(
-        self, ledger: SqliteLedger, digests: Sequence[RequestDigest], batch: Batch, answer: bytes | None
-    ) -> None:
+    def converge(self, *paths: str, between: Callable[[SqliteLedger], object]) -> Seen:
+        """Send everything, have something happen, and plan again, as an apply does that waits for its answers.
+
+        The second plan, which is returned, is held to one that knows nothing of the first.
+        """
+        with self.ledger() as ledger:
+            specs, progress = self.load(*paths), Counting()
+            foreseen = foresee(self._send(specs, ledger), ledger)
+            between(ledger)
+            known = come_true(foreseen, specs, ledger)
+            plan, planned = self.planned(specs, ledger, progress, foreseen=known)
+            ledger._header, header = None, ledger._header
+            anew, afresh = self.planned(specs, ledger, Counting(), remember=False)
+            ledger._header = header
+        assert plan == anew
+        assert [_known_by(each) for each in planned] == [_known_by(each) for each in afresh]
+        return Seen(document=spec_documents(plan), rendered=progress.rows, sends=plan.sends)
+
+    def _send(self, specs: Sequence[LoadedSpec], ledger: SqliteLedger) -> Sequence[PlannedSpec]:
+        with SqliteScratch() as scratch:
+            book = Book()
+            _, planned = make_plan(
+                specs, ledger=ledger, scratch=scratch, progress=Silent(), stop=lambda: None, book=book, remember=True
+            )
+            for loaded, each in zip(specs, planned, strict=True):
+                if each.redeclare:
+                    rows = declared_rows(loaded, scratch)
+                    ledger.declare(loaded.spec.name, loaded.spec.path, loaded.spec.targets, rows)
+        for batch in set(book.sent.values()):
+            self._claim(ledger, [digest for digest in book.sent if book.sent[digest] == batch], batch)
+        return planned
+
+    def _claim(self, ledger: SqliteLedger, digests: Sequence[RequestDigest], batch: Batch) -> None:
         self._jobs += 1
         request = ClaimRequest(
             shard=f"shard {self._jobs}",
@@ -175,10 +211,14 @@ class Desk:
         ledger.mark_sending(claim.id, 1.0)
         job = BatchJob(id=f"job-{self._jobs}", status=BatchJobStatus.SUCCESS, status_text="SUCCESS", endpoint="")
         ledger.mark_created(claim.id, job)
-        if answer is not None:
-            outcome = Outcome(OutcomeKind.SUCCEEDED, 200, answer, None, None)
-            ledger.take_in(claim.id, [(digest, outcome) for digest in digests])
-            ledger.mark_collected(claim.id, 2.0)
+
+
+def answer_all(ledger: SqliteLedger, *outcomes: Outcome) -> None:
+    """Answer all that is in flight, each request by the next of these outcomes, and so on from the first again."""
+    for claim in ledger.claims_in_flight():
+        digests = [line.digest for line in ledger.claim_lines(claim.id)]
+        ledger.take_in(claim.id, zip(digests, cycle(outcomes), strict=False))
+        ledger.mark_collected(claim.id, 2.0)
 
 
 def _known_by(planned: PlannedSpec) -> tuple[object, ...]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from planning_desk import Desk
+from planning_desk import Desk, answer_all
 from project_world import chat_spec, table
 
 from batchspec.core.errors import InvalidInputError
 from batchspec.core.ledger import RequestStatus
 from batchspec.core.outcomes import Outcome, OutcomeKind
+from batchspec.state.store import SqliteLedger
 
 SPECS = ("demo.batchspec.yaml", "other.batchspec.yaml")
 _WORDS = st.lists(st.sampled_from(["one", "two", "three", "four"]), min_size=1, max_size=4)
@@ -59,8 +60,26 @@ def _set_by_hand(status: RequestStatus) -> Step:
     return step
 
 
+def _converge(paths: tuple[str, ...], kinds: Sequence[OutcomeKind], between: Step) -> Step:
+    """Send, do something else, have the answers, which are of these kinds by turns, and plan again, all in one run."""
+    outcomes = [Outcome(kind, 200, b"{}" if kind is OutcomeKind.SUCCEEDED else None, None, None) for kind in kinds]
+
+    def step(desk: Desk) -> None:
+        def happens(ledger: SqliteLedger) -> None:
+            between(desk)
+            answer_all(ledger, *outcomes)
+
+        desk.converge(*paths, between=happens)
+
+    return step
+
+
 def _put_aside(desk: Desk) -> None:
     (desk.root / "aside.db").write_bytes(desk.state.read_bytes())
+
+
+def _nothing(_desk: Desk) -> None:
+    pass
 
 
 def _put_back(desk: Desk) -> None:
@@ -83,6 +102,13 @@ _STEPS: st.SearchStrategy[Step] = st.one_of(
     st.sampled_from([_put_aside, _put_back]),
     st.builds(lambda paths: lambda desk: desk.settle(*paths), _PATHS),
     st.builds(lambda paths: lambda desk: desk.settle(*paths, answer=None), _PATHS),
+    st.builds(
+        _converge,
+        _PATHS,
+        st.sampled_from([[OutcomeKind.SUCCEEDED], [OutcomeKind.FAILED_PASSING], [*OutcomeKind]]),
+        # Specs and templates are as they were when the run began: only rows are read anew.
+        st.one_of(st.builds(_edit_rows, _WORDS), st.just(_nothing)),
+    ),
 )
 
 

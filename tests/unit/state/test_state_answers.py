@@ -144,3 +144,25 @@ def test_the_views_answer_the_common_questions(path: Path, ledger: SqliteLedger)
         assert list(connection.execute("SELECT * FROM usage_by_spec")) == [("triage", "", MODEL, 2, 7, 2, 1)]
         ledger.mark_collected(claim.id, 3.0)
         assert list(connection.execute("SELECT * FROM open_jobs")) == []
+
+
+def test_successes_of_claims_are_counted_by_what_stands_and_come_in_the_order_of_their_numbers(
+    ledger: SqliteLedger,
+) -> None:
+    names = [f"name {number}" for number in range(2_000)]
+    first, other = in_flight(ledger, *names), in_flight(ledger, "x", "y", shard_name="other", job_id="job-2")
+    assert ledger.succeeded([first.id, other.id]) == 0
+    assert list(ledger.successes([first.id, other.id])) == []
+    bodies = [f'{{"n":{number}}}'.encode() for number in range(len(names))]
+    told = [(digest(name), GOOD._replace(body=body)) for name, body in zip(names, bodies, strict=True)]
+    ledger.take_in(first.id, told[:-1])
+    ledger.take_in(other.id, [(digest("x"), GOOD), (digest("y"), Outcome(OutcomeKind.FAILED, 400, None, "no"))])
+    ledger.take_in(first.id, told[-1:])
+    assert [ledger.succeeded([first.id]), ledger.succeeded([other.id]), ledger.succeeded([])] == [2_000, 1, 0]
+    found = [answer for part in ledger.successes([first.id]) for answer in part]
+    assert [body for _, body in found] == bodies
+    assert [number for number, _ in found] == sorted(number for number, _ in found)
+    assert sum(map(len, ledger.successes([first.id, other.id]))) == 2_001
+    # An answer that is to be replaced is none for now.
+    assert ledger.ask_again([digest(names[0])], frozenset({RequestStatus.SUCCEEDED})) == 1
+    assert ledger.succeeded([first.id]) == 1_999

@@ -110,7 +110,7 @@ def test_every_method_that_writes_is_in_one_of_these_lists() -> None:
     # Those that only the few at the end have: what they write follows from what others write, or is about memos.
     others = {"begin_plan", "finish_plan", "forget_file", "mark_deleted", "remember_plans", "close"}
     reading = {
-        "recorded", "results", "standings", "unknown_jobs", "is_contended", "open_claims",
+        "recorded", "results", "standings", "succeeded", "successes", "unknown_jobs", "is_contended", "open_claims",
         "claims_in_flight", "claim_lines", "job", "jobs_of", "known_job_ids", "known_file_ids", "find_file",
         "declared", "declared_counts", "declared_targets", "saved_output", "usage", "plan_use", "sent_for",
         "spec_parts", "compared_at", "project_id", "remembered_plan", "begin_planning",

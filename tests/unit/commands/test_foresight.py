@@ -1,0 +1,176 @@
+"""What a run has sent and had answered is not rendered a second time, unless anything came other than foreseen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from planning_desk import Counting, Desk, answer_all
+from project_world import NewService, services, table
+
+from batchspec.commands.apply import ApplyOptions, apply
+from batchspec.core import shares
+from batchspec.core.json_text import encode
+from batchspec.core.outcomes import Outcome, OutcomeKind
+from batchspec.core.planning import Action, Plan
+from batchspec.emulator.faults import Faults
+from batchspec.state.store import SqliteLedger
+
+WORDS = [f"word {number}" for number in range(10)]
+SPEC = 'batchspec: 1\nname: demo\nmodel: m\ninputs: rows.csv\nprompt: "Say {{ row.word }}"\n'
+NAMED = SPEC + 'custom_id: "{{ row.id }}"\n'
+CHECKED = NAMED + "response: {json_schema: {type: object, required: [mood]}}\n"
+SPECS = {
+    "ids from bodies": SPEC,
+    "named ids": NAMED,
+    "models and matrix": NAMED.replace("model: m", "models: [a, b]") + "matrix: {tone: [dry, warm]}\n",
+    "replicates": NAMED.replace("{{ row.word }}", "{{ row.word }} {{ replicate }}") + "replicates: 2\n",
+    "checked answers": CHECKED,
+    "unfit answers kept": CHECKED.replace("response: {", "response: {on_invalid: keep, "),
+}
+
+
+def said(text: str) -> Outcome:
+    body = encode({"choices": [{"message": {"role": "assistant", "content": text}}]})
+    return Outcome(OutcomeKind.SUCCEEDED, 200, body, None, None)
+
+
+FITS = said('{"mood": "fine"}')
+UNFIT = said("Let me think about that.")
+FAILED = Outcome(OutcomeKind.FAILED, 400, None, "no", None)
+PASSING = Outcome(OutcomeKind.FAILED_PASSING, 500, None, "later", None)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "CHUNK", 4)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    desk = Desk(tmp_path)
+    desk.write("demo.batchspec.yaml", NAMED)
+    desk.write("rows.csv", table(WORDS))
+    return desk
+
+
+@pytest.fixture
+def new_service(tmp_path: Path) -> Iterator[NewService]:
+    yield from services(tmp_path)
+
+
+def agree(_plan: Plan) -> None:
+    pass
+
+
+def answered(*outcomes: Outcome) -> Callable[[SqliteLedger], None]:
+    return lambda ledger: answer_all(ledger, *outcomes)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_what_succeeds_is_not_rendered_again_and_remembered_as_if_it_were(desk: Desk, spec: str) -> None:
+    desk.write("demo.batchspec.yaml", SPECS[spec])
+    answers = [FITS, UNFIT] if "kept" in spec else [FITS]
+    assert desk.converge(between=answered(*answers)).rendered == 0
+    with desk.ledger() as ledger:
+        foreseen = ledger.remembered_plan("demo")
+        assert foreseen is not None
+        ledger.take_in(1, [])
+        ledger.ask_again([], frozenset())
+    assert desk.plan().rendered == 0
+    with desk.ledger() as ledger:
+        # A write that says nothing new lets what is remembered go.
+        ledger.begin_plan("unknown", 1.0)
+        assert ledger.remembered_plan("demo") is None
+    assert desk.plan().rendered > 0
+    with desk.ledger() as ledger:
+        assert ledger.remembered_plan("demo") == foreseen
+
+
+def test_it_holds_for_rows_that_are_edited_added_left_off_and_repeated(desk: Desk) -> None:
+    desk.write("demo.batchspec.yaml", SPEC)
+    desk.converge(between=answered(FITS))
+    desk.write("rows.csv", table(["edited", *WORDS[2:], "more", "more"]))
+    assert desk.converge(between=answered(FITS)).rendered == 0
+    assert desk.plan().sends == 0
+
+
+def test_it_holds_for_what_is_sent_a_second_time(desk: Desk) -> None:
+    assert desk.converge(between=answered(PASSING, FITS)).sends == 5
+    assert desk.converge(between=answered(FITS)).rendered == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sends"), [(FAILED, 0), (PASSING, 1), (UNFIT, 0)], ids=["failed", "passing", "unfit"]
+)
+def test_one_answer_that_is_no_success_and_all_are_looked_at(desk: Desk, outcome: Outcome, sends: int) -> None:
+    desk.write("demo.batchspec.yaml", CHECKED)
+    seen = desk.converge(between=answered(outcome, *[FITS] * (len(WORDS) - 1)))
+    assert (seen.rendered, seen.sends) == (len(WORDS), sends)
+
+
+def test_nothing_is_foreseen_while_an_answer_is_out(desk: Desk) -> None:
+    seen = desk.converge(between=lambda _: None)
+    assert seen.rendered == len(WORDS)
+
+
+def test_nothing_is_foreseen_of_what_another_run_has_in_flight(desk: Desk) -> None:
+    desk.settle(answer=None)
+    desk.write("rows.csv", table([*WORDS, "more"]))
+    assert desk.converge(between=answered(FITS)).rendered == len(WORDS) + 1
+
+
+def test_two_specs_that_ask_the_same_are_each_planned_as_ever(desk: Desk) -> None:
+    desk.write("other.batchspec.yaml", NAMED.replace("demo", "other"))
+    seen = desk.converge("demo.batchspec.yaml", "other.batchspec.yaml", between=answered(FITS))
+    # The second one's requests are the first one's.
+    assert seen.rendered == len(WORDS)
+
+
+@pytest.mark.parametrize("what", ["an edited row", "an added row"])
+def test_rows_that_change_meanwhile_are_seen(desk: Desk, what: str) -> None:
+    words = ["edited", *WORDS[1:]] if what == "an edited row" else [*WORDS, "more"]
+
+    def between(ledger: SqliteLedger) -> None:
+        desk.write("rows.csv", table(words))
+        answer_all(ledger, FITS)
+
+    seen = desk.converge(between=between)
+    assert (seen.rendered, seen.sends) == (len(words), 1)
+
+
+class Rendered(Counting):
+    """Counts the rows of each phase that renders."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.phases: dict[str, int] = {}
+        self._phase = ""
+
+    def start(self, phase: str, *, total: int | None = None, unit: str = "rows", done: int = 0) -> None:
+        self._phase = phase
+
+    def advance(self, count: int = 1) -> None:
+        self.phases[self._phase] = self.phases.get(self._phase, 0) + count
+
+
+@pytest.mark.parametrize(
+    ("faults", "times"), [(Faults(), 1), (Faults(fail_jobs=1), 2)], ids=["all well", "a job that fails halfway"]
+)
+def test_an_apply_that_waits_renders_its_rows_again_only_where_something_failed(
+    new_service: NewService, faults: Faults, times: int
+) -> None:
+    service, progress = new_service(), Rendered()
+    machine = service.machine()
+    machine.write("demo.batchspec.yaml", NAMED)
+    machine.write("rows.csv", table(WORDS))
+    service.break_with(faults)
+    world = replace(machine.world(), progress=progress)
+    # Its loader knows the program, without which no plan is ever known again.
+    specs = Desk(machine.root).load()
+    told = apply(specs, ApplyOptions(wait=True), world=world, provider=machine.provider, approve=agree)
+    assert told.status.plan.total(Action.DONE) == len(WORDS)
+    assert [output.counts for output in told.outputs] == [{"succeeded": len(WORDS)}]
+    assert progress.phases["rendering"] == times * len(WORDS)
