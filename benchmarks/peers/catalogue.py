@@ -22,7 +22,8 @@ class Peer:
 
     `driven` says what a rerun is. `recovery` and `resume` say what the script does when asked to recover, after the
     faults at creation and after a kill while waiting; "" where the tool has no step of its own for it. `todo` is what
-    is left to a person after the two faults at creation. `real_host` marks a tool that knows only the provider's real
+    is left to a person after the two faults at creation. `in_parts` says how the tool goes step by step, where that is
+    another way than its usual one. `real_host` marks a tool that knows only the provider's real
     host and is led to the fake one through its proxy settings.
     """
 
@@ -33,6 +34,7 @@ class Peer:
     todo: str
     api: Api = Api.OPENAI
     beside: tuple[str, ...] = ()
+    in_parts: str = ""
     recovery: str = ""
     resume: str = ""
     real_host: bool = False
@@ -56,6 +58,7 @@ PEERS = (
         script="batchspec_cli",
         api=Api.MISTRAL,
         driven="`batchspec apply --yes --wait`",
+        in_parts="`render`, `apply`, `apply --wait`, each a command that starts anew, and the second renders again",
         todo="nothing, or run it again",
     ),
     Peer(
@@ -156,6 +159,7 @@ PEERS = (
         requirement="openai-batch==0.3.4",
         beside=(CLIENT_ON_HTTPX,),
         script="openai_batch",
+        in_parts="its class `Batch` writes the file, and its command takes it from there",
         driven="`python -m openai_batch.run`",
         resume="`--resume` with the id that the first run printed",
         todo=(

@@ -11,12 +11,12 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.peers import services
+from benchmarks.peers import services, work
 from benchmarks.peers.catalogue import PEERS, Peer
 from benchmarks.peers.environments import Environment, NotInstallableError, prepared
 from benchmarks.peers.trials import surroundings
@@ -47,12 +47,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One tool's runs, and what kept it from the next; `rows` as many as it could take."""
+    """One tool's runs, and what kept it from the next; `rows` as many as it could take.
+
+    `parts` are the CPU seconds at the end of each part of a first run, as far as the tool has such parts.
+    """
 
     peer: Peer
     version: str
     rows: int
     runs: Sequence[Run]
+    parts: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
 
 
@@ -92,31 +96,57 @@ class _Bench:
         except NotInstallableError as error:
             return Outcome(peer=peer, version="-", rows=rows, runs=(), failure=f"not installable here: {error}")
         runs: list[Run] = []
+        parts: Mapping[str, float] = {}
+        failure = ""
+        home = self._home(peer.script)
         try:
-            for run in self._runs(peer, environment, rows):
+            for run in self._runs(peer, environment, home, rows):
                 runs.append(run)
+                parts = parts or _parts(home)
                 sys.stderr.write(
                     f"{peer.name:<24} {run.took.cpu:8.2f} s CPU {run.took.peak / 1e6:6.0f} MB {run.paid}\n"
                 )
+            if peer.in_parts:
+                apart = self._home(f"{peer.script}-parts")
+                for _ in self._runs(peer, environment, apart, rows, edits=("",), how=("parts",)):
+                    parts = _parts(apart)
         except CommandFailedError as error:
             said = [line for line in str(error).splitlines() if line.strip()]
-            failure = said[-1] if said else "it failed"
-            return Outcome(peer=peer, version=environment.version, rows=rows, runs=runs, failure=failure[:200])
-        return Outcome(peer=peer, version=environment.version, rows=rows, runs=runs)
+            failure = (said[-1] if said else "it failed")[:200]
+        sys.stderr.write(f"{peer.name:<24} {dict(parts)} {failure}\n")
+        return Outcome(peer=peer, version=environment.version, rows=rows, runs=runs, parts=parts, failure=failure)
 
-    def _runs(self, peer: Peer, environment: Environment, rows: int) -> Iterator[Run]:
-        home = self._scratch / peer.script
+    def _home(self, name: str) -> Path:
+        home = self._scratch / name
         (home / "home").mkdir(parents=True)
         (home / "tmp").mkdir()
-        command = (str(environment.python), "-m", f"benchmarks.peers.tools.{peer.script}")
+        return home
+
+    def _runs(
+        self,
+        peer: Peer,
+        environment: Environment,
+        home: Path,
+        rows: int,
+        *,
+        edits: Sequence[str] = ("", "", "a lobster"),
+        how: Sequence[str] = (),
+    ) -> Iterator[Run]:
+        command = (str(environment.python), "-m", f"benchmarks.peers.tools.{peer.script}", *how)
         with services.serving(peer, home, self._emulator, self._trusted) as service:
             environ = surroundings(environment, home) | service.environ | {"BATCH_SIZE": "50000"}
             paid = 0
-            for edited in ("", "", "a lobster"):
+            for edited in edits:
                 _write_rows(home, rows, edited)
                 took = measure(command, home, environ=environ, repeat=1, timeout=self._timeout)
                 before, paid = paid, service.ledger().paid
                 yield Run(took=took, paid=paid - before)
+
+
+def _parts(home: Path) -> Mapping[str, float]:
+    """Return the CPU seconds by the end of each part of the last run, as its script has noted them."""
+    told = home / work.PARTS
+    return dict(json.loads(line) for line in told.read_text("utf-8").splitlines()) if told.exists() else {}
 
 
 def _write_rows(home: Path, rows: int, edited: str) -> None:
@@ -149,14 +179,43 @@ def page(outcomes: Sequence[Outcome], rows: int) -> str:
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for outcome in outcomes:
-        name = outcome.peer.name if outcome.rows == rows else f"{outcome.peer.name} ({outcome.rows:,} rows)"
         runs = list(outcome.runs)
         cells = [f"{runs[0].took.cpu:.1f}" if runs else outcome.failure]
         cells += [f"{runs[1].took.cpu:.1f}", f"{runs[1].paid:,}"] if len(runs) > 1 else [outcome.failure, ""]
         cells += [f"{runs[2].paid:,}" if len(runs) > 2 else outcome.failure]
         cells += [f"{max(run.took.peak for run in runs) / 1e6:.0f}" if runs else ""]
-        lines.append(f"| {' | '.join((name, outcome.version, *cells))} |")
-    return "\n".join(lines) + "\n"
+        lines.append(f"| {' | '.join((_name(outcome, rows), outcome.version, *cells))} |")
+    return "\n".join([*lines, "", *_by_parts(outcomes, rows)]) + "\n"
+
+
+_PARTS = (
+    "What each tool does of a first run, as far as it can be told apart: CPU seconds until the lines of the batch file"
+    " are there, the script's start and the reading of its rows among them; until the jobs are created, with whatever"
+    " is kept of that; and until the answers are there, joined to their rows."
+)
+
+
+def _by_parts(outcomes: Sequence[Outcome], rows: int) -> Iterator[str]:
+    yield "## Part by part"
+    yield ""
+    yield _PARTS
+    yield ""
+    yield "| tool | to the file | to the jobs | to the answers |"
+    yield "| --- | ---: | ---: | ---: |"
+    for outcome in outcomes:
+        if outcome.parts:
+            costs = [outcome.parts.get(part) for part in (work.BUILD, work.SUBMIT, work.ANSWER)]
+            cells = ["-" if cost is None else f"{cost:.1f}" for cost in costs]
+            yield f"| {_name(outcome, rows)} | {' | '.join(cells)} |"
+    for outcome in outcomes:
+        if outcome.peer.in_parts:
+            yield ""
+            yield f"{outcome.peer.name}: {outcome.peer.in_parts}."
+
+
+def _name(outcome: Outcome, rows: int) -> str:
+    name = outcome.peer.name
+    return name if outcome.rows == rows else f"{name} ({outcome.rows:,} rows)"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,10 @@ from typing import Any
 
 ROWS = Path("rows.json")
 ANSWERS = Path("answers.json")
+PARTS = Path("parts.jsonl")
+BUILD, SUBMIT, ANSWER = "build", "submit", "answer"
+"""A run's parts: the lines of the batch file, the job with what is kept of it, the answers by their rows."""
+
 MODEL = "gpt-4o-mini"
 
 
@@ -65,6 +69,18 @@ def deliver(answers: Mapping[str, object]) -> None:
 def recovering() -> bool:
     """Say whether the script was asked for its tool's recovery instead of the usual run."""
     return sys.argv[1:] == ["recover"]
+
+
+def in_parts() -> bool:
+    """Say whether the script was asked to go step by step where its tool can, rather than by its one usual call."""
+    return sys.argv[1:] == ["parts"]
+
+
+def done(part: str) -> None:
+    """Take note of the CPU seconds that this script and all that it has run have used by the end of a part."""
+    used = os.times()
+    with PARTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps([part, sum(used[:4])]) + "\n")
 
 
 def program(name: str) -> str:

@@ -21,8 +21,16 @@ Path("colours.batchspec.yaml").write_text(SPEC, encoding="utf-8")
 with Path("rows.csv").open("w", encoding="utf-8", newline="") as file:
     csv.writer(file).writerows([("id", "text"), *work.rows().items()])
 
-status, _ = work.call(work.program("batchspec"), "apply", "--yes", "--wait")
+batchspec = work.program("batchspec")
+if work.in_parts():
+    # Each part is a command of its own, and the second renders again what the first has rendered.
+    work.call(batchspec, "render", "--out", "lines.jsonl")
+    work.done(work.BUILD)
+    work.call(batchspec, "apply", "--yes")
+    work.done(work.SUBMIT)
+status, _ = work.call(batchspec, "apply", "--yes", "--wait")
 results = Path("results/colours.jsonl")
 lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
 work.deliver({line["custom_id"]: line["text"] for line in map(json.loads, lines)})
+work.done(work.ANSWER)
 raise SystemExit(status)

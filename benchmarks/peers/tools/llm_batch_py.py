@@ -57,11 +57,14 @@ job = StructuredOutputJob(
     batch=BatchConfig(batch_size=int(os.environ.get("BATCH_SIZE", "500"))),
 )
 runner = Runner()
-for _ in range(RUNS):
+for run in range(RUNS):
     frame = runner.run(job)
+    if run == 0:
+        work.done(work.SUBMIT)
     print(runner.last_summary, flush=True)
     answers = {line["id"]: line["colour"] for line in frame.iter_rows(named=True) if line["colour"] is not None}
     if len(answers) == len(rows):
         break
     time.sleep(1)
 work.deliver(answers)
+work.done(work.ANSWER)
