@@ -23,6 +23,7 @@ _ADD_BODY = "INSERT INTO body VALUES (?, ?)"
 _ADD_REQUEST = "INSERT INTO reserved VALUES (?)"
 _Places = list[tuple[str, int]]
 _NOWHERE = ("", 0)
+_MANY = 500_000
 _T = TypeVar("_T")
 
 
@@ -145,8 +146,9 @@ class SqliteScratch:
         return False
 
     def _larger(self, kept: _Kept, expected: int) -> Seen:
-        """Return a table with room for twice as many keys, which holds those that are written down."""
-        larger = Seen(2 * expected)
+        """Return a table with room for more keys, which holds those that are written down."""
+        # A larger step is fewer tables to fill, as long as what lies empty is no burden.
+        larger = Seen(2 * expected if expected < _MANY else expected)
         for keys, _, _ in self._written(kept):
             larger.add(_texts(keys) if kept.kind == "id" else cut_apart(keys, _KEY_BYTES[kept.kind]))
         return larger

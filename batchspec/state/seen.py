@@ -23,7 +23,7 @@ class Seen:
             slots *= 2
         self._mask = slots - 1
         self._room = int(slots * _MOST_FILLED)
-        self._marks = array("I", bytes(array("I").itemsize * slots))
+        self._marks = array("I", [0]) * slots
         self.count = 0
 
     def full(self, more: int) -> bool:
