@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.speed.goals import Goal, memory_goals, speed_goals, start_goals, transfer_goals
+from benchmarks.speed.goals import Bases, Goal, memory_goals, speed_goals, start_goals, transfer_goals
 from benchmarks.speed.stages import STAGES, Bench, Line
-from benchmarks.speed.start import start_up
+from benchmarks.speed.start import PARQUET, PLAN, start_up
 from benchmarks.speed.table import page
 from benchmarks.speed.transfers import transfers
 from benchmarks.speed.work import TICKETS, Work, glosses
@@ -46,9 +46,9 @@ def main() -> None:
     goals: list[Goal] = []
     with tempfile.TemporaryDirectory(prefix="batchspec-speed-", dir=given.folder) as name:
         folder = Path(name)
-        base = _alone(given, folder, parts, goals)
+        bases = _alone(given, folder, parts, goals)
         for work in _works(given):
-            _over_rows(given, work, folder, base, parts, goals)
+            _over_rows(given, work, folder, bases, parts, goals)
     text = page(parts, goals, f"python -m benchmarks.speed {' '.join(sys.argv[1:])}".strip())
     sys.stdout.write(text)
     if given.out is not None:
@@ -66,7 +66,7 @@ def _works(given: argparse.Namespace) -> list[Work]:
 
 
 def _over_rows(
-    given: argparse.Namespace, work: Work, folder: Path, base: int, parts: list[_Part], goals: list[Goal]
+    given: argparse.Namespace, work: Work, folder: Path, bases: Bases, parts: list[_Part], goals: list[Goal]
 ) -> None:
     """Measure the stages over one work at every number of rows, of which the largest is held to the goals."""
     by_rows: dict[int, list[Line]] = {}
@@ -86,23 +86,24 @@ def _over_rows(
     if by_rows:
         most = max(by_rows)
         parts.append((work.title, [line for lines in by_rows.values() for line in lines]))
-        found = [*speed_goals(by_rows[most], facts), *memory_goals(by_rows, base)]
+        found = [*speed_goals(by_rows[most], facts), *memory_goals(by_rows, bases)]
         goals += [goal._replace(name=f"{work.name}, {most:,} rows: {goal.name}") for goal in found]
 
 
-def _alone(given: argparse.Namespace, folder: Path, parts: list[_Part], goals: list[Goal]) -> int:
-    """Measure what needs no rows; return what a plan of one row takes in memory, 0 where that was not measured."""
-    base = 0
+def _alone(given: argparse.Namespace, folder: Path, parts: list[_Part], goals: list[Goal]) -> Bases:
+    """Measure what needs no rows; return what commands over one row take in memory."""
+    bases = Bases()
     if "start" in given.stage:
         lines = start_up(folder / "start", max(given.repeat * 4, 10))
-        base = next(line.took.peak for line in lines if line.stage.startswith("plan"))
+        peaks = {line.stage: line.took.peak for line in lines}
+        bases = Bases(peaks[PLAN], peaks[PARQUET])
         parts.append(("Start-up", lines))
         goals += start_goals(lines)
     if "transfer" in given.stage:
         lines = transfers(folder / "transfer", given.megabytes, given.repeat)
         parts.append((f"A file of {given.megabytes} MB over loopback", lines))
         goals += transfer_goals(lines)
-    return base
+    return bases
 
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:

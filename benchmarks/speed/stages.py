@@ -50,6 +50,10 @@ class Line:
     beside: str = ""
 
 
+STATE, WITH_ANSWERS = "bytes of state a request", "bytes of state a request, its answer included"
+"""What `Bench.facts` tells of the state: once all is sent, and once all is answered."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Bench:
     """One work at one number of rows, in a folder of its own. `facts` are figures that are no times."""
@@ -128,14 +132,17 @@ class Bench:
             self._silently(apply)
         # Only then: a plan while jobs run would be measured with their end.
         provider.wait()
+        self.facts[STATE] = self._state_a_request()
         self._collect()
         self._export()
+        self.facts[WITH_ANSWERS] = self._state_a_request()
         self._unchanged()
+
+    def _state_a_request(self) -> float:
+        return (self.folder / ".batchspec" / "state.db").stat().st_size / self.rows
 
     def _unchanged(self) -> None:
         beside = "by hand: nothing changed"
-        state = self.folder / ".batchspec" / "state.db"
-        self.facts["bytes of state a request"] = state.stat().st_size / self.rows
         if "unchanged" in self.stages:
             self._take("plan, same bytes", (*PROGRAM, "plan"), beside=beside)
             self._take("limit: hashing the table", ("sha256sum", TABLE), beside=beside)

@@ -10,6 +10,7 @@ from benchmarks.speed.provider import clean_environ
 from benchmarks.speed.stages import ROOT, Line
 
 BARE = "python -c pass"
+PLAN, PARQUET = "plan --no-refresh", "results, parquet"
 SPEC = 'batchspec: 1\nname: small\nmodel: mistral-small-latest\ninputs: [{a: "1"}]\nprompt: "{{ row.a }}"\n'
 # As an installed console script is, byte for byte but for its first line.
 SCRIPT = "import sys\nfrom batchspec.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
@@ -26,7 +27,8 @@ def start_up(folder: Path, repeat: int) -> list[Line]:
         "--version": (*program, "--version"),
         "--help": (*program, "--help"),
         "validate": (*program, "validate"),
-        "plan --no-refresh": (*program, "plan", "--no-refresh"),
+        PLAN: (*program, "plan", "--no-refresh"),
+        PARQUET: (*program, "results", "--out", "small.parquet"),
     }
     measured = interleaved(commands, folder, environ=clean_environ(ROOT), repeat=repeat)
     return [
