@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from batchspec.commands.desired import declared_rows
 from batchspec.commands.explain import record_parts
-from batchspec.commands.foresight import Foreseen, come_true, foresee
+from batchspec.commands.foresight import remember_foreseen
 from batchspec.commands.limits import RunLimits
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.plan import make_plan
@@ -133,7 +133,6 @@ class _Run:
         self._redeclared = False
         self._rows_digests: Mapping[str, str] = {}
         self._stands = Plan(specs=())
-        self._foreseen: Mapping[str, Foreseen] = {}
         self._deadline = None if options.wait_seconds is None else world.clock.now() + options.wait_seconds
         self.inputs_changed = False
         self.unknown: tuple[Claim, ...] = ()
@@ -157,7 +156,6 @@ class _Run:
                 costing=world.costing,
                 book=None if self._saved is None else self._saved.book(),
                 remember=True,
-                foreseen=come_true(self._foreseen, self._specs, world.ledger),
             )
             self._rows_digests = {each.plan.name: each.rows_digest for each in planned}
             if self._saved is not None and allowed is None:
@@ -181,7 +179,6 @@ class _Run:
             world.progress.finish()
             for each in planned:
                 world.ledger.ask_again(each.again, _ANSWERED)
-        self._foreseen = {}
         self._promised = plan.to_come if allowed is None else self._promised - _submits(plan, self._following)
         self._limits.spend(plan)
         self._stands = once_sent(plan)
@@ -193,9 +190,9 @@ class _Run:
                 self._record(submit(shards, self._loaded, world=told, provider=self._provider, left_alone=left_alone))
         except RequestsRefusedError as error:
             raise located(error, self._specs, world) from None
-        if self._options.wait and self._saved is None:
-            self._foreseen = foresee(planned, world.ledger)
-        elif plan.changes and not self._options.wait:
+        if self._saved is None:
+            remember_foreseen(planned, world.ledger)
+        if plan.changes and not self._options.wait:
             self._sweep()
         return plan
 

@@ -108,7 +108,8 @@ class Judged:
         fit = True
         for answers in self._answers.successes(claims):
             found = {number: self._check.problem(body) for number, body in answers}
-            self._unsaved |= found
+            if self._remember:
+                self._unsaved |= found
             if len(self._unsaved) >= _SAVED_AT_ONCE:
                 self.finish()
             fit = self.keeps or not any(found.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from batchspec.commands.desired import Stop, desired_chunks
@@ -13,7 +13,6 @@ from batchspec.commands.spec_planner import Adopted, PlannedSpec, SpecPlanner
 from batchspec.commands.unchanged import Unchanged
 from batchspec.core.ledger import Ledger
 from batchspec.core.metering import Costing
-from batchspec.core.plan_memo import PlanMemo
 from batchspec.core.planning import Plan
 from batchspec.core.ports import Progress, Scratch, SpoolWriter
 from batchspec.core.saved_plan import PlanBook
@@ -33,13 +32,11 @@ def make_plan(
     costing: Costing | None = None,
     book: PlanBook | None = None,
     remember: bool = False,
-    foreseen: Mapping[str, PlanMemo] | None = None,
 ) -> tuple[Plan, tuple[PlannedSpec, ...]]:
     """Plan every spec in one pass over its rows; `begin` starts a file for what is to be sent.
 
     With `costing` the plan also tells what sending comes to. A `book` takes note of each request that is to be sent.
     With `remember` the ledger keeps what is found of answers, and what comes of specs that have nothing to send.
-    `foreseen` are specs whose plans are known as long as their inputs are the same.
 
     Raises InvalidInputError, with every finding, when a row of any spec cannot be rendered.
     """
@@ -49,7 +46,7 @@ def make_plan(
     unchanged = Unchanged(ledger, stop, remember=remember)
     for loaded in specs:
         # What was adopted just now is told with the counts, and is known of no earlier plan.
-        known = None if adopted else unchanged.recall(loaded, (foreseen or {}).get(loaded.spec.name))
+        known = None if adopted else unchanged.recall(loaded)
         if known is not None:
             planned.append(PlannedSpec(plan=known.plan(loaded.spec), rows_digest=known.rows_digest))
             continue

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 from batchspec.commands.desired import Stop
 from batchspec.commands.findings import Findings
+from batchspec.commands.foresight import come_true
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.spec_planner import PlannedSpec
 from batchspec.core.errors import FileProblemError
@@ -39,23 +40,21 @@ class Unchanged:
         if remember:
             ledger.begin_planning()
 
-    def recall(self, loaded: LoadedSpec, foreseen: PlanMemo | None = None) -> PlanMemo | None:
-        """Return what a plan of this spec would come to, where that is known; otherwise it is to be made.
-
-        What was `foreseen`, and has come true, counts as known.
-        """
+    def recall(self, loaded: LoadedSpec) -> PlanMemo | None:
+        """Return what a plan of this spec would come to, where that is known; otherwise it is to be made."""
         chain = _chain(loaded)
         if not all(_can_be_known(each) for each in chain):
             return None
-        told = None if foreseen is not None else self._ledger.remembered_plan(loaded.spec.name)
-        memo = foreseen if told is None else read(told)
+        told = self._ledger.remembered_plan(loaded.spec.name)
+        known = None if told is None else read(told)
+        memo = known or come_true(loaded, self._ledger, remember=self._remember)
         if memo is None or memo.made_of != _made_of(chain) or not len(memo.inputs) == len(memo.texts) == len(chain):
             return None
         self._known_chunks[loaded.spec.name] = memo.chunks
         if not all(map(self._reads_the_same, chain, memo.texts, memo.inputs)):
             return None
-        if foreseen is not None:
-            self._come_true[loaded.spec.name] = written(foreseen)
+        if known is None:
+            self._come_true[loaded.spec.name] = written(memo)
         return memo
 
     def foresee(self, loaded: LoadedSpec, planned: PlannedSpec, chunks: ChunkCounts) -> PlanMemo | None:

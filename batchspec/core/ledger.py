@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple, Protocol
 
 from batchspec.core.awaited import Awaited
-from batchspec.core.model import BatchJob, BodyDigest, RemoteFile, RequestDigest, Target
+from batchspec.core.model import BatchJob, BodyDigest, PlanUse, RemoteFile, RequestDigest, Target
 from batchspec.core.outcomes import Outcome
 from batchspec.core.ports import SpooledFile
 from batchspec.core.usage import SpecUsage
@@ -149,13 +149,6 @@ class Standing(NamedTuple):
     problem: str | None
 
 
-class PlanUse(NamedTuple):
-    """When a saved plan was begun to be applied and, if it was, when all that it holds was sent. Unix seconds."""
-
-    begun_at: float
-    finished_at: float | None
-
-
 class ClaimConflictError(Exception):
     """Some of the requests are claimed or done already; nothing was recorded."""
 
@@ -218,8 +211,11 @@ class Ledger(Protocol):
         """Take note of how the state is before a plan is made of it."""
         ...
 
-    def remember_plans(self, told: Mapping[str, str]) -> None:
-        """Remember, by spec, what came of planning, unless anything that plans go by has changed since it began."""
+    def remember_plans(self, told: Mapping[str, str], *, foreseen: bool = False) -> None:
+        """Remember, by spec, what came of planning, unless anything that plans go by has changed since it began.
+
+        What is `foreseen` is kept whatever this process has written since, and for as long as only answers come.
+        """
         ...
 
     def ask_again(self, digests: Sequence[RequestDigest], statuses: frozenset[RequestStatus]) -> int:

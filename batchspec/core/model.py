@@ -235,3 +235,10 @@ class SpecResults:
 
 
 Inputs = InlineRows | InputFiles | FileList | SqlQuery | SpecResults
+
+
+class PlanUse(NamedTuple):
+    """When a saved plan was begun to be applied and, if it was, when all that it holds was sent. Unix seconds."""
+
+    begun_at: float
+    finished_at: float | None

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from batchspec.core.json_text import JsonError, encode, parse
 from batchspec.core.planning import Action, SpecPlan, VariantPlan
 from batchspec.core.spec import Spec
 
 _FORM = 1
+
+FORESEEN = "foreseen "
+"""What stands before a spec's name where it is remembered what its plan will be; no spec has a name with a blank."""
 
 Digests = Mapping[str, str]
 """SHA-256, in hexadecimal, by path."""
@@ -41,6 +45,14 @@ class PlanMemo:
     def plan(self, spec: Spec) -> SpecPlan:
         """Return the plan that came of it, of the spec that it is of."""
         return SpecPlan(name=spec.name, path=spec.path, endpoint=spec.endpoint, variants=self.variants)
+
+
+class Foreseen(NamedTuple):
+    """What a plan will be once all of `requests`, which these claims hold, have succeeded."""
+
+    claims: Sequence[int]
+    requests: int
+    memo: PlanMemo
 
 
 def is_settled(plan: SpecPlan, *, others_send: bool) -> bool:
@@ -98,6 +110,24 @@ def read(text: str) -> PlanMemo | None:
             chunks={key: [_actions(each) for each in counts] for key, counts in told["chunks"].items()},
         )
     except (JsonError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def written_foreseen(foreseen: Foreseen) -> str:
+    """Return what is foreseen as text."""
+    told = {"claims": foreseen.claims, "requests": foreseen.requests, "memo": written(foreseen.memo)}
+    return encode(told).decode("utf-8")
+
+
+def read_foreseen(text: str) -> Foreseen | None:
+    """Return what was written so; None for any other text."""
+    try:
+        told = parse(text.encode("utf-8", "replace"))
+        if not isinstance(told, dict):
+            return None
+        memo = read(_text(told["memo"]))
+        return None if memo is None else Foreseen(list(map(_count, told["claims"])), _count(told["requests"]), memo)
+    except (JsonError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -123,7 +123,7 @@ class Answers(PlanMemos):
 
     def take_in(self, claim_id: int, outcomes: Iterable[tuple[RequestDigest, Outcome]]) -> None:
         """Record answers to a claim's requests, and successes for requests that others have left without one."""
-        with transaction(self._database):
+        with self._answering():
             for chunk in chunks(outcomes, BULK):
                 self._take_in_chunk(claim_id, dict(chunk))
 

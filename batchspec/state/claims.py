@@ -171,7 +171,7 @@ class Claims(Jobs):
 
         In one transaction with the keeping of its odd lines, so that a death in between keeps none twice.
         """
-        with transaction(self._database):
+        with self._answering():
             self._set_phase(claim_id, "phase = 'collected', collected_at = ?", [now], ("created",))
             connection = self._database.conn
             connection.executemany(

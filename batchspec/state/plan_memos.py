@@ -1,7 +1,8 @@
 """What came of planning specs that had nothing to send, kept for as long as nothing that plans go by has changed.
 
-Every transaction lets it go, but for the few that say that no plan goes by what they write. For writes by other hands
-it is tied to the count of changes that SQLite keeps in the file itself.
+Every transaction lets it go, but for the few that say that no plan goes by what they write. What is foreseen of a plan
+stays while answers come, too: it is of what will be once they are there. For writes by other hands all is tied to the
+count of changes that SQLite keeps in the file itself.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from batchspec.core.plan_memo import FORESEEN
 from batchspec.state.database import FORGET_PLANS, transaction
 from batchspec.state.tables import Tables
 
@@ -71,6 +73,7 @@ class PlanMemos(Tables):
 
     _header: Header | None = None
     _planning: Moment | None = None
+    _by_others: int | None = None
 
     def remembered_plan(self, spec: str) -> str | None:
         """Return what was remembered of a spec's plan, unless anything that plans go by has changed since."""
@@ -89,15 +92,19 @@ class PlanMemos(Tables):
         if self._header is not None and self._counts():
             with self._reading():
                 self._planning = self._header.moment()
+                self._by_others = self._changes_by_others()
 
-    def remember_plans(self, told: Mapping[str, str]) -> None:
-        """Remember, by spec, what came of planning, unless anything that plans go by has changed since it began."""
+    def remember_plans(self, told: Mapping[str, str], *, foreseen: bool = False) -> None:
+        """Remember, by spec, what came of planning, unless anything that plans go by has changed since it began.
+
+        What is `foreseen` is kept whatever this process has written since, and for as long as only answers come.
+        """
         header = self._header
         if header is None or self._planning is None or not self._counts():
             return
         with self._aside():
             file, at = now = header.moment()
-            if now == self._planning:
+            if self._by_others == self._changes_by_others() if foreseen else now == self._planning:
                 self._database.conn.executemany(
                     "INSERT OR REPLACE INTO plan_memo VALUES (?, ?, ?, ?)",
                     [(spec, file, at + 1, text) for spec, text in told.items()],
@@ -117,6 +124,29 @@ class PlanMemos(Tables):
             yield
         if now is not None and now == self._planning:
             self._planning = now._replace(at=now.at + 1)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Run a block as a transaction that takes in answers: of what is remembered, only what is foreseen stays."""
+        connection = self._database.conn
+        with transaction(self._database, keeps_plans=True):
+            now = None if self._header is None else self._header.moment()
+            before = connection.total_changes
+            yield
+            if connection.total_changes == before:
+                return
+            if now is None:
+                connection.execute(FORGET_PLANS)
+                return
+            is_foreseen = f"substr(spec, 1, {len(FORESEEN)}) = ?"
+            values = (FORESEEN, *now)
+            connection.execute(f"{FORGET_PLANS} AND NOT ({is_foreseen} AND file = ? AND at = ?)", values)
+            connection.execute(f"UPDATE plan_memo SET at = at + 1 WHERE {is_foreseen}", (FORESEEN,))
+
+    def _changes_by_others(self) -> int | None:
+        """Return a number that is another one once any other connection has changed the file."""
+        row = self._row("PRAGMA data_version")
+        return None if row is None else int(row[0])
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

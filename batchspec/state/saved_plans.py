@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from batchspec.core.ledger import PlanUse
-from batchspec.core.model import RequestDigest
+from batchspec.core.model import PlanUse, RequestDigest
 from batchspec.state.database import transaction
 from batchspec.state.tables import CHUNK, Tables, chunks, marks
 

@@ -16,7 +16,7 @@ from typing import Any
 from project_world import Silent
 
 from batchspec.commands.desired import declared_rows
-from batchspec.commands.foresight import come_true, foresee
+from batchspec.commands.foresight import remember_foreseen
 from batchspec.commands.loaded import LoadedSpec
 from batchspec.commands.loading import SpecLoader
 from batchspec.commands.plan import make_plan
@@ -25,7 +25,6 @@ from batchspec.core.ledger import ClaimLine, ClaimRequest
 from batchspec.core.model import BatchJob, BatchJobStatus, RequestDigest
 from batchspec.core.model_lock import ModelLock
 from batchspec.core.outcomes import Outcome, OutcomeKind
-from batchspec.core.plan_memo import PlanMemo
 from batchspec.core.planning import Plan
 from batchspec.core.saved_plan import Batch
 from batchspec.core.shares import RowWorkers
@@ -138,30 +137,23 @@ class Desk:
         return Seen(document=spec_documents(plan), rendered=progress.rows, sends=plan.sends)
 
     def planned(
-        self,
-        specs: Sequence[LoadedSpec],
-        ledger: SqliteLedger,
-        progress: Counting,
-        *,
-        remember: bool = True,
-        foreseen: Mapping[str, PlanMemo] | None = None,
+        self, specs: Sequence[LoadedSpec], ledger: SqliteLedger, progress: Counting, *, remember: bool = True
     ) -> tuple[Plan, Sequence[PlannedSpec]]:
         """Plan, and no more."""
         with SqliteScratch() as scratch:
             return make_plan(
-                specs,
-                ledger=ledger,
-                scratch=scratch,
-                progress=progress,
-                stop=lambda: None,
-                remember=remember,
-                foreseen=foreseen,
+                specs, ledger=ledger, scratch=scratch, progress=progress, stop=lambda: None, remember=remember
             )
 
-    def settle(self, *paths: str, answer: bytes | None = b"{}") -> None:
-        """Send and answer everything, and record what is declared, as an apply does. Without an answer it is sent."""
+    def settle(self, *paths: str, answer: bytes | None = b"{}", foresee: bool = False) -> None:
+        """Send and answer everything, and record what is declared, as an apply does. Without an answer it is sent.
+
+        As if it had died before, it foresees nothing unless it is told to.
+        """
         with self.ledger() as ledger:
-            self._send(self.load(*paths), ledger)
+            planned = self._send(self.load(*paths), ledger)
+            if foresee:
+                remember_foreseen(planned, ledger)
             if answer is not None:
                 answer_all(ledger, Outcome(OutcomeKind.SUCCEEDED, 200, answer, None, None))
 
@@ -172,10 +164,9 @@ class Desk:
         """
         with self.ledger() as ledger:
             specs, progress = self.load(*paths), Counting()
-            foreseen = foresee(self._send(specs, ledger), ledger)
+            remember_foreseen(self._send(specs, ledger), ledger)
             between(ledger)
-            known = come_true(foreseen, specs, ledger)
-            plan, planned = self.planned(specs, ledger, progress, foreseen=known)
+            plan, planned = self.planned(specs, ledger, progress)
             ledger._header, header = None, ledger._header
             anew, afresh = self.planned(specs, ledger, Counting(), remember=False)
             ledger._header = header

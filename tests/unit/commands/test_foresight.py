@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from planning_desk import Counting, Desk, answer_all
+from planning_desk import Counting, Desk, Seen, answer_all
 from project_world import NewService, services, table
 
 from batchspec.commands.apply import ApplyOptions, apply
+from batchspec.commands.foresight import remember_foreseen
 from batchspec.core import shares
 from batchspec.core.json_text import encode
+from batchspec.core.ledger import RequestStatus
+from batchspec.core.model import RequestDigest
 from batchspec.core.outcomes import Outcome, OutcomeKind
 from batchspec.core.planning import Action, Plan
 from batchspec.emulator.faults import Faults
@@ -77,8 +82,6 @@ def test_what_succeeds_is_not_rendered_again_and_remembered_as_if_it_were(desk: 
     with desk.ledger() as ledger:
         foreseen = ledger.remembered_plan("demo")
         assert foreseen is not None
-        ledger.take_in(1, [])
-        ledger.ask_again([], frozenset())
     assert desk.plan().rendered == 0
     with desk.ledger() as ledger:
         # A write that says nothing new lets what is remembered go.
@@ -139,6 +142,110 @@ def test_rows_that_change_meanwhile_are_seen(desk: Desk, what: str) -> None:
 
     seen = desk.converge(between=between)
     assert (seen.rendered, seen.sends) == (len(words), 1)
+
+
+def in_a_later_run(desk: Desk, *outcomes: Outcome) -> Seen:
+    """Send in one run, have the answers taken in by another, and plan in a third."""
+    desk.settle(answer=None, foresee=True)
+    with desk.ledger() as ledger:
+        answer_all(ledger, *outcomes)
+    return desk.plan()
+
+
+def test_it_comes_true_in_a_later_run_too(desk: Desk) -> None:
+    assert in_a_later_run(desk, FITS).rendered == 0
+    assert desk.plan().rendered == 0
+
+
+def test_a_run_that_holds_no_lock_sees_it_and_writes_nothing(desk: Desk) -> None:
+    desk.write("demo.batchspec.yaml", CHECKED)
+    desk.settle(answer=None, foresee=True)
+    with desk.ledger() as ledger:
+        answer_all(ledger, FITS)
+    before = desk.state.read_bytes()
+    for _ in range(2):
+        assert desk.plan(remember=False).rendered == 0
+    assert desk.state.read_bytes() == before
+
+
+def test_an_edit_after_it_came_true_leaves_the_other_chunks_known(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+    recorded = SqliteLedger.recorded
+
+    def counting(ledger: SqliteLedger, digests: Sequence[RequestDigest]) -> object:
+        if ledger._header is not None:
+            compared.append(len(digests))
+        return recorded(ledger, digests)
+
+    desk.settle(answer=None, foresee=True)
+    with desk.ledger() as ledger:
+        answer_all(ledger, FITS)
+    monkeypatch.setattr(SqliteLedger, "recorded", counting)
+    desk.write("rows.csv", table([*WORDS[:9], "edited"]))
+    seen = desk.plan()
+    assert (seen.rendered, seen.sends) == (10, 1)
+    assert compared == [2]
+
+
+BETWEEN: dict[str, Callable[[Desk, SqliteLedger], object]] = {
+    "another file of rows": lambda desk, _: desk.write("rows.csv", table(["edited", *WORDS[1:]])),
+    "another spec": lambda desk, _: desk.write("demo.batchspec.yaml", NAMED + "revision: 2\n"),
+    "another program": lambda desk, _: setattr(desk.settings, "program", "2"),
+    "a write that answers nothing": lambda _, ledger: ledger.begin_plan("unknown", 1.0),
+    "rows declared by another spec of this name": lambda _, ledger: ledger.declare("demo", "x", [], []),
+}
+
+
+@pytest.mark.parametrize("what", BETWEEN)
+def test_whatever_changes_before_the_answers_has_all_looked_at(desk: Desk, what: str) -> None:
+    desk.settle(answer=None, foresee=True)
+    with desk.ledger() as ledger:
+        BETWEEN[what](desk, ledger)
+        answer_all(ledger, FITS)
+    assert desk.plan().rendered == len(WORDS)
+
+
+@pytest.mark.parametrize("when", ["while it is sent", "before the answers", "after the answers"])
+def test_a_write_by_another_hand_has_all_looked_at(desk: Desk, when: str) -> None:
+    def by_hand() -> None:
+        with closing(sqlite3.connect(desk.state)) as connection, connection:
+            connection.execute("UPDATE request SET attempts = attempts + 1")
+
+    with desk.ledger() as ledger:
+        planned = desk._send(desk.load(), ledger)
+        if when == "while it is sent":
+            by_hand()
+        remember_foreseen(planned, ledger)
+    if when == "before the answers":
+        by_hand()
+    with desk.ledger() as ledger:
+        answer_all(ledger, FITS)
+    if when == "after the answers":
+        by_hand()
+    assert desk.plan().rendered == len(WORDS)
+
+
+def test_a_request_that_is_asked_for_again_is_sent_again(desk: Desk) -> None:
+    desk.settle(answer=None, foresee=True)
+    with desk.ledger() as ledger:
+        answer_all(ledger, FITS)
+        found = _digests(desk)[0]
+        assert ledger.ask_again([found], frozenset({RequestStatus.SUCCEEDED})) == 1
+    assert desk.plan().sends == 1
+
+
+def _digests(desk: Desk) -> list[RequestDigest]:
+    with closing(sqlite3.connect(desk.state)) as connection:
+        return [RequestDigest(digest) for (digest,) in connection.execute("SELECT digest FROM request")]
+
+
+@pytest.mark.parametrize("spoilt", ["", "{}", "[1]", '{"claims": 1, "requests": 1, "memo": "x"}', "no JSON"])
+def test_what_cannot_be_read_foresees_nothing(desk: Desk, spoilt: str) -> None:
+    with desk.ledger() as ledger:
+        desk._send(desk.load(), ledger)
+        ledger.remember_plans({"foreseen demo": spoilt}, foreseen=True)
+        answer_all(ledger, FITS)
+    assert desk.plan().rendered == len(WORDS)
 
 
 class Rendered(Counting):

@@ -100,8 +100,10 @@ _STEPS: st.SearchStrategy[Step] = st.one_of(
     st.builds(_set_by_hand, st.sampled_from([RequestStatus.SUCCEEDED, RequestStatus.ASKED, RequestStatus.HELD])),
     st.builds(_program, st.sampled_from(["1", "2"])),
     st.sampled_from([_put_aside, _put_back]),
-    st.builds(lambda paths: lambda desk: desk.settle(*paths), _PATHS),
-    st.builds(lambda paths: lambda desk: desk.settle(*paths, answer=None), _PATHS),
+    st.builds(lambda paths, foresee: lambda desk: desk.settle(*paths, foresee=foresee), _PATHS, st.booleans()),
+    st.builds(
+        lambda paths, foresee: lambda desk: desk.settle(*paths, answer=None, foresee=foresee), _PATHS, st.booleans()
+    ),
     st.builds(
         _converge,
         _PATHS,

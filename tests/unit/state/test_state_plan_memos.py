@@ -15,6 +15,7 @@ from state_samples import body, claimed, digest, in_flight, job, lines, shard
 from batchspec.core.ledger import DeclaredRow, RequestStatus
 from batchspec.core.model import RemoteFile, Target
 from batchspec.core.outcomes import Outcome, OutcomeKind
+from batchspec.core.plan_memo import FORESEEN
 from batchspec.state.backup import back_up
 from batchspec.state.forgetting import SqliteForgetting
 from batchspec.state.store import SqliteLedger
@@ -104,6 +105,40 @@ def test_what_no_plan_goes_by_leaves_it(ledger: SqliteLedger, path: Path, write:
         assert remembers(ledger)
     with SqliteLedger(path) as later:
         assert remembers(later)
+
+
+def foresees(ledger: SqliteLedger) -> bool:
+    return ledger.remembered_plan(FORESEEN + "triage") == "foreseen"
+
+
+@pytest.mark.parametrize("write", [*CHANGES, *OF_NO_ACCOUNT])
+def test_what_is_foreseen_stays_while_answers_come_and_with_no_other_change(
+    ledger: SqliteLedger, path: Path, write: str
+) -> None:
+    ledger.remember_plans({FORESEEN + "triage": "foreseen"}, foreseen=True)
+    assert foresees(ledger)
+    (CHANGES | OF_NO_ACCOUNT)[write](ledger)
+    stays = write in {"take_in", "mark_collected"} or write in OF_NO_ACCOUNT
+    assert foresees(ledger) is stays
+    with SqliteLedger(path) as later:
+        assert foresees(later) is stays
+    by_hand(path, "UPDATE request SET attempts = attempts + 1")
+    with SqliteLedger(path) as later:
+        assert not foresees(later)
+
+
+def test_what_is_foreseen_is_kept_after_own_writes_and_not_after_those_of_another(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    for foreign in (False, True):
+        ledger.begin_planning()
+        CHANGES["save_file"](ledger)
+        if foreign:
+            by_hand(path, "UPDATE request SET attempts = attempts + 1")
+        ledger.remember_plans({"triage": TOLD["triage"]})
+        assert not remembers(ledger)
+        ledger.remember_plans({FORESEEN + "triage": "foreseen"}, foreseen=True)
+        assert foresees(ledger) is not foreign
 
 
 def test_every_method_that_writes_is_in_one_of_these_lists() -> None:

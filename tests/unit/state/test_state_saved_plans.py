@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from batchspec.core.ledger import ClaimLine, ClaimRequest, PlanUse
-from batchspec.core.model import RequestDigest, Target
+from batchspec.core.ledger import ClaimLine, ClaimRequest
+from batchspec.core.model import PlanUse, RequestDigest, Target
 from batchspec.core.saved_plan import Batch
 from batchspec.state.request_table import SqliteRequestTable
 from batchspec.state.store import SqliteLedger
