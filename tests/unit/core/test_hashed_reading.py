@@ -70,7 +70,9 @@ def test_a_reader_that_goes_to_and_fro_is_given_what_is_there(looks: list[tuple[
         for at, size in looks:
             assert stream.seek(at) == at
             assert stream.read(size) == DATA[at : at + size]
-    assert readings == Readings(digests={"a": sha256(DATA)})
+    # Whoever leaves a file that was read from its front may have read what is in no block.
+    assert readings.sound or looks[0][0] == 0
+    assert readings.digests == ({"a": sha256(DATA)} if readings.sound else {})
 
 
 @pytest.mark.parametrize(
