@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.speed.goals import Bases, Goal, memory_goals, speed_goals, start_goals, transfer_goals
 from benchmarks.speed.stages import STAGES, Bench, Line
-from benchmarks.speed.start import PARQUET, PLAN, start_up
+from benchmarks.speed.start import PARQUET, PLAN, SHARED, start_up
 from benchmarks.speed.table import page
 from benchmarks.speed.transfers import transfers
 from benchmarks.speed.work import TICKETS, Work, glosses
@@ -96,7 +96,7 @@ def _alone(given: argparse.Namespace, folder: Path, parts: list[_Part], goals: l
     if "start" in given.stage:
         lines = start_up(folder / "start", max(given.repeat * 4, 10))
         peaks = {line.stage: line.took.peak for line in lines}
-        bases = Bases(peaks[PLAN], peaks[PARQUET])
+        bases = Bases(peaks[PLAN], peaks[SHARED], peaks[PARQUET])
         parts.append(("Start-up", lines))
         goals += start_goals(lines)
     if "transfer" in given.stage:

@@ -74,16 +74,26 @@ def speed_goals(lines: Sequence[Line], facts: Mapping[str, float]) -> list[Goal]
 
 
 class Bases(NamedTuple):
-    """What a plan, and an export to Parquet, of one row take in memory: bytes, 0 where that was not measured."""
+    """What commands over one row take in memory: bytes, 0 where that was not measured.
+
+    They are a plan, one whose rows are rendered by a process for each core, and an export to Parquet.
+    """
 
     plan: int = 0
+    shared: int = 0
     parquet: int = 0
+
+    def of(self, stage: str) -> int:
+        """Return that of the command that a stage is of."""
+        if "parquet" in stage:
+            return self.parquet
+        return self.shared if stage.endswith("all cores") else self.plan
 
 
 def memory_goals(by_rows: Mapping[int, Sequence[Line]], bases: Bases) -> list[Goal]:
     """Hold every command to 150 MB above what it takes for a spec of one row, at any number of rows."""
     peaks = [
-        (line.took.peak - (bases.parquet if "parquet" in line.stage else bases.plan), line.stage, rows)
+        (line.took.peak - bases.of(line.stage), line.stage, rows)
         for rows, lines in by_rows.items()
         for line in lines
         if not line.stage.startswith(("by hand", "limit"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from benchmarks.speed.provider import clean_environ
 from benchmarks.speed.stages import ROOT, Line
 
 BARE = "python -c pass"
-PLAN, PARQUET = "plan --no-refresh", "results, parquet"
+PLAN, SHARED, PARQUET = "plan --no-refresh", "plan --no-refresh, all cores", "results, parquet"
 SPEC = 'batchspec: 1\nname: small\nmodel: mistral-small-latest\ninputs: [{a: "1"}]\nprompt: "{{ row.a }}"\n'
+FILED = SPEC.replace("small", "filed", 1).replace('[{a: "1"}]', "rows.csv")
 # As an installed console script is, byte for byte but for its first line.
 SCRIPT = "import sys\nfrom batchspec.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
 
@@ -21,14 +23,20 @@ def start_up(folder: Path, repeat: int) -> list[Line]:
     folder.mkdir()
     (folder / "small.batchspec.yaml").write_text(SPEC, encoding="utf-8")
     (folder / "batchspec").write_text(SCRIPT, encoding="utf-8")
+    # Only what is read from a file is shared among processes.
+    (folder / "filed.batchspec.yaml").write_text(FILED, encoding="utf-8")
+    (folder / "rows.csv").write_text("a\n1\n", encoding="utf-8")
     program = (sys.executable, "batchspec")
+    small = "small.batchspec.yaml"
+    cores = str(os.cpu_count() or 1)
     commands = {
         BARE: (sys.executable, "-c", "pass"),
         "--version": (*program, "--version"),
         "--help": (*program, "--help"),
-        "validate": (*program, "validate"),
-        PLAN: (*program, "plan", "--no-refresh"),
-        PARQUET: (*program, "results", "--out", "small.parquet"),
+        "validate": (*program, "validate", small),
+        PLAN: (*program, "plan", "--no-refresh", small),
+        SHARED: (*program, "plan", "--no-refresh", "--jobs", cores, "filed.batchspec.yaml"),
+        PARQUET: (*program, "results", small, "--out", "small.parquet"),
     }
     measured = interleaved(commands, folder, environ=clean_environ(ROOT), repeat=repeat)
     return [

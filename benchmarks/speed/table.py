@@ -22,6 +22,11 @@ _HOW = (
     " part in the seconds of what waits for it."
 )
 
+_UNMET = (
+    "Of each goal that is not met, this is [what the profile shows and what was tried]"
+    "(../docs/explanation/performance.md#what-is-short-of-its-goal-and-why)."
+)
+
 
 def page(parts: Sequence[tuple[str, Sequence[Line]]], goals: Sequence[Goal], command: str) -> str:
     """Return the whole page: the goals, then a table for each part."""
@@ -32,7 +37,7 @@ def page(parts: Sequence[tuple[str, Sequence[Line]]], goals: Sequence[Goal], com
         _HOW,
     ]
     if goals:
-        blocks += ["## Goals", "\n".join(_goals(goals))]
+        blocks += ["## Goals", "\n".join(_goals(goals)), _UNMET]
     for title, lines in parts:
         blocks += [f"## {title}", "\n".join(_table(lines))]
     return "\n\n".join(blocks) + "\n"
