@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from batchspec.report.safe_text import width
 from batchspec.report.wrapping import fold
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -52,10 +53,10 @@ def table(rows: Sequence[tuple[str, ...]], style: Style) -> str:
     Where a terminal is too narrow, the first cell of a row has a line of its own and the others stand below it.
     """
     shown = _aligned(rows)
-    if style.width is None or max(map(len, shown)) <= style.width:
+    if style.width is None or max(map(width, shown)) <= style.width:
         return "\n".join([style(shown[0], "dim"), *shown[1:]])
     below = _aligned([row[1:] for row in rows])
-    if max(map(len, below)) + 2 > style.width:
+    if max(map(width, below)) + 2 > style.width:
         below = [fold("  ".join(row[1:]), style.width - 2).replace("\n", "\n  ") for row in rows]
     lines = [f"{row[0]}\n  {rest}" for row, rest in zip(rows, below, strict=True)]
     head = "\n".join(style(line, "dim") for line in lines[0].split("\n"))
@@ -64,12 +65,16 @@ def table(rows: Sequence[tuple[str, ...]], style: Style) -> str:
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     columns = list(zip(*rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
+    widths = [max(map(width, column)) for column in columns]
     right = [all(map(_NUMBER.fullmatch, column[1:])) and set(column[1:]) != {"-"} for column in columns]
     return [
         "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for cell, width, number in zip(row, widths, right, strict=True)
+            _padding(cell, most) + cell if number else cell + _padding(cell, most)
+            for cell, most, number in zip(row, widths, right, strict=True)
         ).rstrip()
         for row in rows
     ]
+
+
+def _padding(cell: str, most: int) -> str:
+    return " " * (most - width(cell))

@@ -254,6 +254,9 @@ def init_text(made: Initialised, directory: str, style: Style) -> str:
     lines += [f"  {path}  {style('was there and is left as it is', 'dim')}" for path in made.kept]
     go = "" if directory == "." else f"cd {directory} && "
     lines += ["", "Try it without a key, on the emulator:", f"  {go}batchspec apply --provider emulator --wait"]
-    lines += ["Then put your own rows in data/reviews.csv, and run it again: only what has changed is sent."]
-    lines += ["With MISTRAL_API_KEY set, the same without `--provider emulator` asks the models."]
+    # The command is to be copied, and is never folded.
+    lines += [
+        style.fold("Then put your own rows in data/reviews.csv, and run it again: only what has changed is sent.")
+    ]
+    lines += [style.fold("With MISTRAL_API_KEY set, the same without `--provider emulator` asks the models.")]
     return "\n".join(lines)

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchspec.commands.init import Initialised
 from batchspec.report.style import Style, table
+from batchspec.report.text import init_text
 from batchspec.report.wrapping import fold, visible
 
 JOBS = [
@@ -72,3 +74,22 @@ def test_where_a_table_is_too_wide_its_first_cells_have_lines_of_their_own(width
 
 def test_a_table_that_fits_is_left_in_one_line_a_row() -> None:
     assert len(table(JOBS, Style(colour=False, width=80)).splitlines()) == 3
+
+
+def test_cells_of_a_table_stand_below_each_other_whatever_their_script() -> None:
+    rows = [("spec", "model", "done"), ("評価データ", "m", "1"), ("caf\N{COMBINING ACUTE ACCENT}", "m", "1,000")]
+    rows += [("sun\N{SUN WITH FACE}", "m", "20")]
+    lines = table(rows, Style(colour=False)).splitlines()
+    # Ten columns for the widest name, and five each for a model and a number, two blanks between them.
+    assert {visible(line) for line in lines} == {10 + 2 + 5 + 2 + 5}
+    assert {visible(line[: line.rindex(" m")]) for line in lines} == {11}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_the_words_after_init_are_folded_and_its_command_is_not(width: int) -> None:
+    made = Initialised(made=("batchspec.toml",), kept=())
+    text = init_text(made, "a-rather-long-name-of-a-folder", Style(colour=False, width=width))
+    command = "  cd a-rather-long-name-of-a-folder && batchspec apply --provider emulator --wait"
+    lines = text.splitlines()
+    assert command in lines
+    assert max(len(line) for line in lines if line != command) <= width
