@@ -164,7 +164,7 @@ def _destination(path: Path, root: Path | None) -> Path:
             f"`{path}` cannot be written", why=str(error), hint="name a file in a folder that you may write to"
         ) from None
     if os.path.lexists(target) and not target.is_symlink():
-        refuse_unless_regular(target.lstat().st_mode, str(path))
+        refuse_unless_regular(target.lstat().st_mode, str(path), to_write=True)
     return target
 
 

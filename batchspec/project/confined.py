@@ -90,12 +90,14 @@ def confine(root: Path, real: Path, path: str, private: frozenset[str] = PRIVATE
             )
 
 
-def refuse_unless_regular(mode: int, path: str) -> None:
+def refuse_unless_regular(mode: int, path: str, *, to_write: bool = False) -> None:
     """Refuse what is not a regular file, by the mode of its `stat`. Raises FileProblemError."""
     if stat.S_ISREG(mode):
         return
     kind = next((name for test, name in _KINDS if test(mode)), "not a regular file")
-    hint = f"name a file in it, or a glob such as `{path}/*.csv`" if stat.S_ISDIR(mode) else "name a regular file"
+    hint = "name a regular file"
+    if stat.S_ISDIR(mode):
+        hint = "name a file in it" if to_write else f"name a file in it, or a glob such as `{path}/*.csv`"
     raise FileProblemError(f"`{path}` is {kind}, not a file", hint=hint)
 
 

@@ -178,3 +178,10 @@ def test_git_s_own_folder_is_never_written_and_batchspec_s_own_may_be(tmp_path: 
         write_bytes_atomically(tmp_path / ".git" / "config", b"x", root=tmp_path)
     write_bytes_atomically(tmp_path / ".batchspec" / "spool" / "s.jsonl", b"x", root=tmp_path)
     assert names(tmp_path) == [".batchspec"]
+
+
+def test_a_folder_is_no_file_and_the_way_out_is_one_in_it(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(FileProblemError, match="is a folder") as raised, write_atomically(tmp_path / "out"):
+        pytest.fail("nothing is written to a folder")
+    assert raised.value.hint == "name a file in it"
