@@ -27,6 +27,12 @@ class Endpoint:
     prompt: PromptForm | None = None
     written_as: str = "body"
 
+    def hint_for_missing(self, key: str) -> str:
+        """Return what to write where a body lacks a key that the endpoint requires."""
+        below = f"`{key}:` under `body:`"
+        filled = self.prompt is not None and key in self.prompt.fields({"user": ""})
+        return f"write a `prompt:`, or {below}" if filled else f"write {below}"
+
     def answer_text(self, body: object) -> str | None:
         """Return the text of a response body; None where it has none."""
         return self.text(body) if isinstance(body, dict) else None

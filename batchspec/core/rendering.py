@@ -13,6 +13,7 @@ from batchspec.core.canonical import CanonicalError, Pointer, body_digest, defau
 from batchspec.core.contents import sha256_of
 from batchspec.core.custom_ids import CustomIds
 from batchspec.core.diagnostics import Diagnostic, DiagnosticSink, Severity
+from batchspec.core.endpoints import endpoint_at
 from batchspec.core.errors import FileProblemError, InvalidInputError
 from batchspec.core.forms import NAMES, Form, FormRenderer, forms_of, too_many
 from batchspec.core.model import InputRow
@@ -185,12 +186,15 @@ class SpecRenderer:
         errors = []
         for problem in problems:
             warning = problem.kind == "unknown-key"
+            missing = problem.kind == "missing-key"
+            verdict = "requires it" if missing else "does not take this"
+            of_body = missing and not problem.pointer and problem.key is not None
             found = self.spec.finding(
                 problem.pointer,
                 problem.kind,
                 problem.message,
-                detail=None if warning else f"{self.spec.endpoint} does not take this",
-                hint=problem.hint,
+                detail=None if warning else f"{self.spec.endpoint} {verdict}",
+                hint=endpoint_at(self.spec.endpoint).hint_for_missing(str(problem.key)) if of_body else problem.hint,
                 severity=Severity.WARNING if warning else Severity.ERROR,
                 on_key=problem.on_key,
             )

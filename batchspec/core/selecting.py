@@ -137,8 +137,12 @@ def _nothing(selector: Selector, specs: Sequence[Selectable]) -> InvalidInputErr
     what = {Kind.NAME: "specs", Kind.PATH: "paths", Kind.TAG: "tags"}[selector.kind]
     why = f"the {what} at hand are {_listed(found)}" if found else f"there are no {what}"
     hint = _meant(selector.pattern, found)
-    if selector.kind is Kind.PATH:
-        hint = hint or "a path is relative to the project's root, and `**` spans folders"
+    ways = {
+        Kind.NAME: "a bare word is a name; `tag:`, `path:` and `state:` select by other things",
+        Kind.PATH: "a path is relative to the project's root, and `**` spans folders",
+        Kind.TAG: "a spec has the tags that stand under `tags:` in it",
+    }
+    hint = hint or ways[selector.kind]
     return InvalidInputError(f"`{selector}` means no spec", why=why, hint=hint)
 
 

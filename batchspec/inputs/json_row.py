@@ -24,12 +24,15 @@ class RowError(ValueError):
         self.offset = offset
 
 
+_ONE_ROW = 'mend the JSON; a row is one object, such as `{"id": "a", "text": "…"}`'
+
+
 def parse_row(data: bytes) -> dict[str, object]:
     """Return the object that `data` is. Raises RowError."""
     try:
         value = parse(data)
     except JsonError as error:
-        raise RowError("json-syntax", f"not JSON: {error}", "mend the JSON", error.offset) from None
+        raise RowError("json-syntax", f"not JSON: {error}", _ONE_ROW, error.offset) from None
     if type(value) is not dict:
         raise RowError(
             "row-not-object",

@@ -1,8 +1,9 @@
-"""Finds the spec files that PATHS mean. It opens none of them."""
+"""Finds the spec files that PATHS mean. It opens none of them, and for a hint those that look as if they were meant."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from batchspec.core.errors import BatchspecError, FileProblemError, InvalidInput
 from batchspec.project.confined import confine, refuse_unless_regular
 
 _SKIPPED_FOLDERS = frozenset({"node_modules", ".venv"})
+_FIRST_KEY = re.compile(rb"^batchspec:\s*\d", re.MULTILINE)
+_LOOKED_AT_BYTES = 4096
 _NAMING = "name a spec `<name>.batchspec.yaml` (or `batchspec.yaml`)"
 
 
@@ -60,6 +63,17 @@ def _specs_at(root: Path, path: Path, shown: str) -> list[str]:
     return [_relative(root, file, file.relative_to(root).as_posix()) for file in specs]
 
 
+def _looks_like_a_spec(file: Path) -> bool:
+    """Tell whether a YAML file of another name begins as a spec does."""
+    if file.suffix not in {".yaml", ".yml"} or not file.is_file():
+        return False
+    try:
+        with file.open("rb") as stream:
+            return _FIRST_KEY.search(stream.read(_LOOKED_AT_BYTES)) is not None
+    except OSError:
+        return False
+
+
 def _is_spec_name(name: str) -> bool:
     return name == "batchspec.yaml" or (name.endswith(".batchspec.yaml") and not name.startswith("."))
 
@@ -104,7 +118,12 @@ def _nothing_found(folder: Path, files: Sequence[Path], shown: str) -> FileProbl
     near = next(
         (file for file in sorted(files) if file.name == "batchspec.yml" or file.name.endswith(".batchspec.yml")), None
     )
-    if near is None:
+    other = None if near else next(filter(_looks_like_a_spec, sorted(files)), None)
+    if other is not None:
+        path = other.relative_to(folder)
+        renamed = path.with_suffix(".batchspec.yaml").as_posix()
+        hint = f"`{path.as_posix()}` looks like one: rename it to `{renamed}`, or name it on the command line"
+    elif near is None:
         hint = f"{_NAMING}, or make a first one with `batchspec init`"
     else:
         hint = f"rename `{near.relative_to(folder).as_posix()}` so that it ends in `.yaml`"

@@ -12,6 +12,9 @@ from batchspec.core.schema.problems import ProblemKind, SchemaProblem, place_nam
 EXPECTED = "x-batchspec-expected"
 """Keys one of which something else than the schema asks for; a misspelt one is then probably meant."""
 
+ELSEWHERE = "x-batchspec-elsewhere"
+"""Keys that belong into another one, by that one's name."""
+
 _EXPLAINED = 50
 
 
@@ -28,7 +31,9 @@ def unknown_keys(fault: Fault, others: Collection[str] = ()) -> Iterator[SchemaP
         else:
             # Comparing names is slow, and nobody reads so many hints.
             explained = position < _EXPLAINED
-            hint = did_you_mean(key, allowed_keys(fault) | set(others)) if explained else None
+            hint = (
+                (_elsewhere(key, fault) or did_you_mean(key, allowed_keys(fault) | set(others))) if explained else None
+            )
             missing = _meant(key, fault) if explained else None
             detail = "only keys of the schema are allowed" + (f", and `{missing}` is missing" if missing else "")
             message = f"unknown key `{shown(key)}`"
@@ -82,6 +87,13 @@ def _meant(key: str, fault: Fault) -> str | None:
     wanted = set(_names(fault.schema.get("required")))
     wanted |= set() if any(name in fault.mapping for name in expected) else set(expected)
     return meant if meant in wanted and meant not in fault.mapping else None
+
+
+def _elsewhere(key: str, fault: Fault) -> str | None:
+    """Return where a refused key belongs, if that is known."""
+    homes = _mapping(fault.schema.get(ELSEWHERE))
+    home = next((home for home, keys in homes.items() if key in _names(keys)), None)
+    return None if home is None else f"put it under `{home}:`"
 
 
 def _refused(fault: Fault) -> list[str]:

@@ -170,3 +170,17 @@ def test_every_endpoint_refuses_a_model_in_its_body(endpoint: str) -> None:
 def test_every_endpoint_tells_an_unknown_key(endpoint: str) -> None:
     problems = SchemaChecker(packaged_schema(endpoint_at(endpoint).schema)).check({"metadatum": 1})
     assert [each.pointer for each in problems if each.kind == "unknown-key"] == [("metadatum",)]
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "hint"),
+    [
+        ("/v1/chat/completions", "messages", "write a `prompt:`, or `messages:` under `body:`"),
+        ("/v1/fim/completions", "prompt", "write a `prompt:`, or `prompt:` under `body:`"),
+        ("/v1/chat/moderations", "input", "write a `prompt:`, or `input:` under `body:`"),
+        ("/v1/embeddings", "input", "write `input:` under `body:`"),
+        ("/v1/ocr", "document", "write `document:` under `body:`"),
+    ],
+)
+def test_a_body_that_lacks_what_is_required_is_led_to_where_it_is_written(path: str, key: str, hint: str) -> None:
+    assert endpoint_at(path).hint_for_missing(key) == hint

@@ -73,6 +73,13 @@ def test_a_misspelt_required_key_is_one_problem_and_not_two() -> None:
     assert problem.detail == "only keys of the schema are allowed, and `name` is missing"
 
 
+def test_a_key_that_belongs_into_another_one_is_led_there() -> None:
+    keys = {"additionalProperties": False, "properties": {"body": {}, "response": {}}}
+    schema: Schema = {**keys, "x-batchspec-elsewhere": {"body": ["response_format"]}}
+    assert only(schema, {"response_format": 1}).hint == "put it under `body:`"
+    assert only(schema, {"respons": 1}).hint == "did you mean `response`?"
+
+
 def test_a_key_that_something_else_asks_for_may_be_the_one_that_is_missing() -> None:
     keys = {"additionalProperties": False, "properties": {"model": {}, "models": {}}}
     schema: Schema = {**keys, "x-batchspec-expected": ["model", "models"]}

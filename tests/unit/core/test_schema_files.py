@@ -147,3 +147,12 @@ def test_the_schema_knows_every_endpoint() -> None:
     properties = SPEC["properties"]
     assert isinstance(properties, dict)
     assert properties["endpoint"]["enum"] == list(ENDPOINTS)
+
+
+def test_what_belongs_under_body_is_known_for_every_endpoint() -> None:
+    bodies = [OURS[endpoint_at(path).schema]["properties"] for path in ENDPOINTS]
+    of_bodies = {key for properties in bodies if isinstance(properties, dict) for key in properties}
+    own = SPEC["properties"]
+    assert isinstance(own, dict)
+    # `input` is more often a slip for `inputs`.
+    assert SPEC["x-batchspec-elsewhere"] == {"body": sorted(of_bodies - own.keys() - {"input", "inputs"})}

@@ -73,6 +73,8 @@ def test_several_are_a_union_and_exclude_goes_before() -> None:
     [
         ("tirage", "name:tirage` means no spec", "the specs at hand are judge-1, other, triage", "`triage`"),
         ("tag:nigthly", "tag:nigthly` means no spec", "the tags at hand are eval, nightly", "`nightly`"),
+        ("zzz", "name:zzz` means no spec", "the specs at hand are", "a bare word is a name"),
+        ("tag:zzz", "tag:zzz` means no spec", "the tags at hand are", "under `tags:`"),
         ("path:spec", "path:spec` means no spec", "the paths at hand are other.yaml, specs/", "relative to the proj"),
         ("state:lost", "state:lost` means no spec", "new: other; in-flight: triage; failed: triage; done: ju", ""),
         ("state:faild", "knows no state `faild`", "", "did you mean `failed`?"),

@@ -94,3 +94,14 @@ def test_every_path_of_no_use_is_reported(root: Path) -> None:
     error = problem(root, root, "gone", "b.batchspec.yaml", "pipe", "..")
     assert [found.location.path for found in error.diagnostics] == ["..", "gone", "pipe"]
     assert all(found.hint for found in error.diagnostics)
+
+
+def test_a_yaml_file_that_begins_as_a_spec_is_pointed_out(root: Path) -> None:
+    folder = root / "empty"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.yaml").write_text("services: {}\n", encoding="utf-8")
+    (folder / "deep" / "triage.yaml").write_text("# tickets\nbatchspec: 1\nname: triage\n", encoding="utf-8")
+    os.mkfifo(folder / "b.yaml")
+    assert problem(root, root, "empty").hint == (
+        "`deep/triage.yaml` looks like one: rename it to `deep/triage.batchspec.yaml`, or name it on the command line"
+    )
