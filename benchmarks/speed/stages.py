@@ -178,8 +178,10 @@ class Bench:
         shutil.copytree(self.folder / ".batchspec", kept)
 
         def as_submitted() -> None:
-            self._forget()
-            shutil.copytree(kept, self.folder / ".batchspec")
+            shutil.rmtree(self.folder / "results", ignore_errors=True)
+            # Into the files that are there: a state that was copied to another place is not trusted to be unchanged.
+            state = self.folder / ".batchspec"
+            shutil.copytree(kept, state, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
         if "collect" in self.stages:
             self._take("by hand: collect and join", (*by_hand, "fetch", "joined.jsonl"))
