@@ -95,7 +95,7 @@ def _once(command: Sequence[str], folder: Path, environ: Mapping[str, str], code
             if time.perf_counter() - started > timeout:
                 os.killpg(process.pid, signal.SIGKILL)
             time.sleep(_SAMPLE_SECONDS if time.perf_counter() - started > 1 else 0.001)
-            if children := _descendants(process.pid):
+            if children := [pid for pid in _descendants(process.pid) if not _is_beginning(pid, process.pid)]:
                 peak = max(peak, sum(_proportional(pid) for pid in (process.pid, *children)))
         seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -114,6 +114,14 @@ def _descendants(pid: int) -> list[int]:
     except (OSError, ValueError):
         return []
     return [each for child in children for each in (child, *_descendants(child))]
+
+
+def _is_beginning(pid: int, parent: int) -> bool:
+    """Tell whether a child still stands in its parent's own memory, as until it runs its program: that is no more."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes() == Path(f"/proc/{parent}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _proportional(pid: int) -> int:
