@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from driving import Project
@@ -33,10 +33,10 @@ def run_on_terminal(
     columns: int = 80,
     lines: int = 50,
     environ: Mapping[str, str] | None = None,
-    typed: Sequence[tuple[str, str]] = (),
+    then: Sequence[tuple[str, str | Callable[[], None]]] = (),
     timeout: float = 60,
 ) -> Shown:
-    """Run the program; each of `typed` is what is typed once the words before it have been shown."""
+    """Run the program; each of `then` is what is typed, or called, once the words before it have been shown."""
     terminal, inner = pty.openpty()
     termios.tcsetwinsize(terminal, (lines, columns))
     process = subprocess.Popen(
@@ -49,7 +49,7 @@ def run_on_terminal(
         start_new_session=True,
     )
     os.close(inner)
-    shown, waiting, ends = b"", list(typed), time.monotonic() + timeout
+    shown, waiting, ends = b"", list(then), time.monotonic() + timeout
     while time.monotonic() < ends:
         try:
             block = os.read(terminal, 65_536) if select.select([terminal], [], [], 1)[0] else None
@@ -59,6 +59,10 @@ def run_on_terminal(
             break
         shown += block or b""
         if waiting and waiting[0][0].encode() in shown:
-            os.write(terminal, waiting.pop(0)[1].encode())
+            _, act = waiting.pop(0)
+            if callable(act):
+                act()
+            else:
+                os.write(terminal, act.encode())
     os.close(terminal)
     return Shown(process.wait(timeout), shown.decode().replace("\r\n", "\n"))

@@ -374,17 +374,6 @@ def test_findings_come_as_annotations_as_code_quality_and_as_sarif(tmp_path: Pat
     assert project.run("validate", "--format", "sarif").document["runs"][0]["results"] == []
 
 
-def test_a_watched_status_ends_when_nothing_is_in_flight(tmp_path: Path) -> None:
-    with EmulatorServer(tmp_path / "emulator", options=EmulatorOptions(queue_seconds=2)) as server:
-        project = make_project(tmp_path / "project", MISTRAL_BASE_URL=server.url, MISTRAL_API_KEY="any")
-        assert project.run("apply", "--yes").code == 0
-        told = project.run("status", "--watch")
-    assert told.code == 0, told.err
-    assert told.out.count("Not converged") == 1
-    assert told.out.count("Converged: every request has its end") == 1
-    assert project.run("status", "--watch", "--json").code == 3
-
-
 def test_failed_rows_alone_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
     with EmulatorServer(tmp_path / "emulator") as server:
         project = make_project(tmp_path / "project", rows=12, MISTRAL_BASE_URL=server.url, MISTRAL_API_KEY="any")

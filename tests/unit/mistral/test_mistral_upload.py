@@ -132,12 +132,12 @@ def test_a_slow_upload_that_moves_may_take_longer_than_its_answer(
         left = int(handler.headers["Content-Length"])
         while left > 0:
             handler.owner.over.wait(0.1)
-            left -= len(handler.rfile.read(min(left, 2_000_000)))
+            left -= len(handler.rfile.read(min(left, 1_000_000)))
         STORED(handler)
 
     read_slowly.before_the_body = True  # type: ignore[attr-defined]
-    # The true time is minutes.
-    monkeypatch.setattr("batchspec.mistral.client._UPLOAD_ANSWER_SECONDS", 0.9)
+    # The true time is minutes. Less than the four seconds that it is read for, and far more than between two reads.
+    monkeypatch.setattr("batchspec.mistral.client._UPLOAD_ANSWER_SECONDS", 3.0)
     with scripted(read_slowly) as server, provider(server.url) as mistral:
         mistral.upload(write(tmp_path, b"x" * 40_000_000), "a.jsonl", Recorder())
     assert len(server.seen) == 1
