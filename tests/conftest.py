@@ -1,4 +1,4 @@
-"""Golden files: what people read, kept beside the tests and updated by `pytest --update-golden`."""
+"""What all tests have: golden files, updated by `pytest --update-golden`, and no drawn example that has to be fast."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("any machine")
 
 Golden = Callable[[Path, str], None]
 

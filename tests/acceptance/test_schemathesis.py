@@ -89,7 +89,6 @@ def hold(schema: Any, server: EmulatorServer, call: tuple[str, str], examples: i
 
     @settings(
         max_examples=examples,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
         database=None,

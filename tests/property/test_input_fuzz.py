@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batchspec.core.diagnostics import Diagnostic
@@ -93,7 +93,7 @@ def judge_line(line: bytes) -> None:
         json.loads(outcome.body)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(LINES)
 @example(nested(900, "error"))
 @example(nested(1000, "message"))
@@ -127,7 +127,7 @@ def judge_answer(value: object) -> None:
 JOB = st.dictionaries(NAMES, JSON, max_size=6).map(lambda fields: {"id": "j", "status": "SUCCESS"} | fields)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(JOB | JSON)
 @example({"id": "j", "total_requests": 2**63})
 @example({"id": "j", "created_at": 10**15})
@@ -184,7 +184,7 @@ def judge_settings(content: str) -> None:
             said_in_words(error)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(TOML | st.text(max_size=60))
 def test_any_settings_are_read_or_refused(content: str) -> None:
     judge_settings(content)
@@ -240,7 +240,7 @@ def judge_inputs(name: str, content: bytes) -> None:
 FORMATS = ["csv", "tsv", "jsonl", "json", "txt", "yaml", "csv.gz"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(TABLE)
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_any_input_gives_rows_or_findings(suffix: str, content: bytes) -> None:
@@ -248,7 +248,7 @@ def test_any_input_gives_rows_or_findings(suffix: str, content: bytes) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20_000)
 @given(LINES, JOB | JSON, TOML, TABLE, st.sampled_from(FORMATS))
 def test_much_more_of_all_of_them(line: bytes, answer: object, content: str, table: bytes, suffix: str) -> None:
     judge_line(line)

@@ -166,7 +166,6 @@ def _try(draw: Random) -> None:
 def _settings(examples: int, **more: Any) -> settings:
     return settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         print_blob=False,
         suppress_health_check=list(HealthCheck),

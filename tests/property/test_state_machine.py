@@ -122,7 +122,6 @@ def _settings(examples: int, steps: int, **more: Any) -> settings:
     return settings(
         max_examples=examples,
         stateful_step_count=steps,
-        deadline=None,
         database=None,
         print_blob=False,
         suppress_health_check=list(HealthCheck),

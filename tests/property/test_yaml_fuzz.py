@@ -110,7 +110,7 @@ def attempt(text: str, *, compiled: bool) -> SourceDocument | None:
     return None
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(ANY_TEXT, st.booleans())
 def test_any_text_gives_a_value_or_findings(text: str, compiled: bool) -> None:
     document = attempt(text, compiled=compiled)
@@ -119,7 +119,7 @@ def test_any_text_gives_a_value_or_findings(text: str, compiled: bool) -> None:
         render_diagnostics(document_diagnostics(document, CHECKER), colour=False)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(ANY_BYTES, st.booleans())
 def test_any_bytes_give_rows_or_findings(data: bytes, compiled: bool) -> None:
     found: list[Diagnostic] = []
@@ -128,7 +128,7 @@ def test_any_bytes_give_rows_or_findings(data: bytes, compiled: bool) -> None:
     assert render_diagnostics(found, colour=False) or not found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(JSON_LIKE, st.booleans(), st.booleans(), st.sampled_from(["\n", "\r\n"]))
 def test_a_dumped_value_is_read_back(value: object, flow: bool, raw: bool, line_break: str) -> None:
     text = yaml.dump(
@@ -140,7 +140,7 @@ def test_a_dumped_value_is_read_back(value: object, flow: bool, raw: bool, line_
         places(document, document.value)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.dictionaries(JSON_TEXT, JSON_LIKE, max_size=4), min_size=1, max_size=6))
 def test_streamed_rows_are_those_of_the_whole_document(rows: list[dict[str, object]]) -> None:
     text = yaml.dump(rows, Dumper=QuotingDumper, sort_keys=False)

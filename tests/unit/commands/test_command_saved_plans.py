@@ -65,7 +65,7 @@ def same(one: Batch, other: Batch) -> bool:
     return (one.variant, one.tries) == (other.variant, other.tries)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(some_requests, some_requests)
 def test_it_is_fresh_where_just_what_it_holds_would_be_sent_but_for_retries_that_have_come_up(
     held: Requests, now: Requests
@@ -75,7 +75,6 @@ def test_it_is_fresh_where_just_what_it_holds_would_be_sent_but_for_retries_that
     assert is_stale(held, now, {}) is not fresh
 
 
-@settings(deadline=None)
 @given(some_requests, st.dictionaries(digests, st.sampled_from(["mine", "", "theirs"]), max_size=6))
 def test_what_is_missing_may_have_been_claimed_for_itself_and_for_nobody_else(
     held: Requests, claimed: Mapping[RequestDigest, str]

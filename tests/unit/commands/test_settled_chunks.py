@@ -109,7 +109,7 @@ def test_a_spec_that_says_something_else_knows_no_chunks(tmp_path: Path, compare
     assert len(compared) == 20
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     spec=st.sampled_from(sorted(SPECS)),
     edits=st.lists(st.lists(st.sampled_from([*WORDS[:8], "new", "newer"]), max_size=14), min_size=1, max_size=3),

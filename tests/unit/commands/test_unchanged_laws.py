@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from planning_desk import Desk, answer_all
 from project_world import chat_spec, table
@@ -118,14 +118,14 @@ _RUNS = st.lists(st.tuples(_STEPS, _PATHS, st.booleans()), min_size=1, max_size=
 _Run = list[tuple[Step, tuple[str, ...], bool]]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8)
 @given(_RUNS)
 def test_a_plan_is_the_same_with_a_memory_and_without(steps: _Run) -> None:
     run(steps)
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(_RUNS)
 def test_a_plan_is_the_same_with_a_memory_and_without_over_many_runs(steps: _Run) -> None:
     run(steps)

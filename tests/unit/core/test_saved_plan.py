@@ -79,7 +79,6 @@ digests = st.binary(min_size=16, max_size=16).map(RequestDigest)
 some_requests = st.dictionaries(digests, st.sampled_from(BATCHES), max_size=30)
 
 
-@settings(deadline=None)
 @given(some_requests)
 def test_what_is_written_is_read(requests: Requests) -> None:
     data = written(requests)
@@ -87,7 +86,7 @@ def test_what_is_written_is_read(requests: Requests) -> None:
     assert read(data) == (plan(), requests)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data(), some_requests)
 def test_a_plan_of_which_any_byte_is_missing_or_another_is_refused(data: st.DataObject, requests: Requests) -> None:
     whole = written(requests)
@@ -104,7 +103,6 @@ def test_a_plan_of_which_any_byte_is_missing_or_another_is_refused(data: st.Data
         read(broken)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_whatever_else_is_no_plan(data: bytes) -> None:
     with pytest.raises(SavedPlanError):

@@ -82,7 +82,7 @@ def judged(schema: dict[str, object], value: object) -> bool | None:
         return None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(schema=ROOTS, values=st.lists(VALUES, min_size=3, max_size=3))
 def test_what_is_said_to_fit_is_what_jsonschema_finds_nothing_wrong_with(
     schema: dict[str, object], values: list[object]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchspec.core.spec_parts import changed_parts, same_parts, with_commit
@@ -12,7 +12,6 @@ some_parts = st.dictionaries(names.map(" ".join), st.sampled_from(["1", "2"]), m
 commits = st.sampled_from([None, "c1", "c2"])
 
 
-@settings(deadline=None)
 @given(some_parts, some_parts, commits, commits)
 def test_parts_have_changed_just_where_they_differ_whatever_the_commit(
     before: dict[str, str], now: dict[str, str], then: str | None, commit: str | None
@@ -26,7 +25,6 @@ def test_parts_have_changed_just_where_they_differ_whatever_the_commit(
     assert changed.commit == then
 
 
-@settings(deadline=None)
 @given(some_parts)
 def test_where_nothing_was_kept_nothing_is_said(now: dict[str, str]) -> None:
     assert changed_parts({}, now) is None

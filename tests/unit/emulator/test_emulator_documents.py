@@ -210,7 +210,7 @@ def fits_or_is_refused(schema: dict[str, Any], draw: int) -> bool:
     return True
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(arbitrary_schemas(), st.integers(0, 2**64 - 1))
 def test_a_structured_answer_fits_any_schema_or_its_line_fails(schema: dict[str, Any], draw: int) -> None:
     event(str(fits_or_is_refused(schema, draw)))
@@ -223,7 +223,7 @@ def refused_in_spite_of_a_witness(schema: dict[str, Any], draw: int, tries: int)
 
 
 # The same draws in every run: a search that is bounded finds no answer for one satisfiable schema in some ten thousand.
-@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(wide_schemas(), st.integers(0, 2**64 - 1))
 def test_what_is_refused_of_any_keywords_has_no_witness_that_another_search_finds(
     schema: dict[str, Any], draw: int
@@ -235,7 +235,7 @@ def test_what_is_refused_of_any_keywords_has_no_witness_that_another_search_find
 def test_of_many_schemas_at_most_one_in_a_thousand_is_refused_though_a_long_search_finds_a_witness() -> None:
     refused: list[bool] = []
 
-    @settings(max_examples=5_000, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=5_000, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.one_of(wide_schemas(), arbitrary_schemas()), st.integers(0, 2**64 - 1))
     def count(schema: dict[str, Any], draw: int) -> None:
         refused.append(refused_in_spite_of_a_witness(schema, draw, 1_000))
@@ -244,7 +244,7 @@ def test_of_many_schemas_at_most_one_in_a_thousand_is_refused_though_a_long_sear
     assert refused.count(True) <= len(refused) // 1_000
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(fitted_schemas(), st.integers(0, 2**64 - 1))
 def test_a_structured_answer_fits_a_schema_that_is_written_around_a_value(schema: dict[str, Any], draw: int) -> None:
     event(str(fits_or_is_refused(schema, draw)))
@@ -255,7 +255,6 @@ def test_nearly_every_schema_that_some_value_fits_is_answered() -> None:
 
     @settings(
         max_examples=400,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.generate],

@@ -45,7 +45,6 @@ def bounded(examples: int) -> settings:
     # What the document's own generator draws is slow to draw, and slower to shrink.
     return settings(
         max_examples=examples,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
         database=None,

@@ -94,7 +94,7 @@ def rows_of(root: Path, name: str) -> list[Row]:
 
 
 @pytest.mark.parametrize("name", WRITERS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ROWS)
 def test_the_rows_of_a_table_do_not_depend_on_its_format(tmp_path: Path, name: str, rows: list[Row]) -> None:
     (tmp_path / name).write_bytes(WRITERS[name](rows))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mistral_server import BATCH_FILE, FILE_ID, JOB_ID, job
 
@@ -111,7 +111,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # a busy machine draws slowly
 @given(st.dictionaries(st.sampled_from(sorted(job())), VALUES))
 def test_any_job_is_either_read_or_refused(fields: dict[str, object]) -> None:
     try:

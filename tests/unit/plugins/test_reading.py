@@ -213,7 +213,7 @@ JSON = st.recursive(
 
 
 @given(values=st.dictionaries(st.text(min_size=1), JSON, max_size=4))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_json_value_goes_through_as_it_is(site: Site, values: dict[str, object]) -> None:
     name = "kp_json"
     if not (site.folder / f"{name}.py").exists():

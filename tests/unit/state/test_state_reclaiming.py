@@ -179,7 +179,7 @@ def test_what_a_state_has_made_and_still_needs_at_the_provider_is_told(path: Pat
         assert reclaiming.jobs_made_here() == {"job-1", "job-2"}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.sampled_from(sorted(OUTCOMES)), st.integers(0, 3), st.booleans(), st.booleans()),
