@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -67,6 +68,12 @@ def _refuse(error: click.ClickException, console: Console, arguments: Sequence[s
 
 def _system_error(error: OSError) -> BatchspecError:
     where = f"{error.filename}: " if error.filename else ""
+    if error.errno in {errno.EEXIST, errno.ENOTDIR}:
+        return BatchspecError(
+            f"{where}{error.strerror or error}",
+            why="a folder is wanted there, and a file has its name",
+            hint="move the file away; running again is safe",
+        )
     return BatchspecError(
         f"{where}{error.strerror or error}",
         why="the operating system refused this",

@@ -204,9 +204,9 @@ def _system_refusals(path: Path, only: frozenset[int] | None = None) -> Iterator
 
 def unwritable(path: Path, error: OSError) -> BatchspecError:
     """Return the system's refusal to write a file, in words for the user."""
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return BatchspecError(
-        f"`{path}` could not be written",
-        why=error.strerror or str(error),
-        hint="free some space and run the same command again" if full else "check the folder's rights and the disk",
-    )
+    hint = "check the folder's rights and the disk"
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        hint = "free some space and run the same command again"
+    elif error.errno in {errno.EEXIST, errno.ENOTDIR}:
+        hint = "a file has the name of a folder that is wanted there; move it away"
+    return BatchspecError(f"`{path}` could not be written", why=error.strerror or str(error), hint=hint)

@@ -155,7 +155,10 @@ def version_of(database: Database, path: Path) -> int:
             hint="upgrade batchspec here",
         )
     if version == 0:
-        raise StateError(f"{path} is not a batchspec state", hint="move it away, or name another place with --state")
+        raise StateError(
+            f"{path} is not a batchspec state",
+            hint="move it away, and what was sent is found again at the provider; or name another place with --state",
+        )
     return version
 
 
@@ -219,7 +222,7 @@ def state_error(error: sqlite3.DatabaseError, database: Database) -> StateError:
 
 def _translated(error: sqlite3.DatabaseError, path: Path) -> StateError:
     text = str(error)
-    if "malformed" in text or "not a database" in text:
+    if "malformed" in text or "not a database" in text or "no such table" in text:
         return StateError(
             f"the state {path} is damaged: {text}",
             why="what was paid for is still at the provider",
@@ -227,6 +230,8 @@ def _translated(error: sqlite3.DatabaseError, path: Path) -> StateError:
         )
     if "full" in text:
         return StateError(f"the state {path} cannot be written: the disk is full", hint="free space and run again")
+    if path.is_dir():
+        return StateError(f"the state {path} is a folder", hint="move it away, or name another place with --state")
     if "readonly" in text or "unable to open" in text:
         return StateError(
             f"the state {path} cannot be written: {text}",

@@ -181,6 +181,19 @@ def test_a_wrong_command_line_ends_with_3(tmp_path: Path, arguments: list[str]) 
     assert make_project(tmp_path).run(*arguments).code == 3
 
 
+@pytest.mark.parametrize("name", [".batchspec", "results"])
+def test_a_file_with_the_name_of_a_folder_is_named_and_moving_it_away_is_enough(tmp_path: Path, name: str) -> None:
+    project = make_project(tmp_path)
+    project.write(name, "")
+    told = project.run("apply", "--yes", "--wait", "--provider", "emulator")
+    assert told.code == 1
+    assert f"{project.root / name}" in told.err
+    assert "File exists" in told.err
+    assert "move " in told.err
+    (project.root / name).unlink()
+    assert project.run("apply", "--yes", "--wait", "--provider", "emulator").code == 0
+
+
 def test_a_folder_without_specs_says_what_a_spec_is_called(tmp_path: Path) -> None:
     (tmp_path / "batchspec.toml").write_text("")
     told = Project(tmp_path).run("plan")

@@ -155,7 +155,7 @@ def _beneath_a_file(path: Path) -> None:
         (_foreign, "is not a batchspec state"),
         (_text, "is damaged"),
         (_empty, "is not a batchspec state"),
-        (_folder, "cannot be written"),
+        (_folder, "is a folder"),
         (_link_to_nowhere, "cannot be written"),
         (_beneath_a_file, "cannot be opened"),
     ],
@@ -174,6 +174,17 @@ def test_a_file_that_is_no_state_of_this_version_is_refused_and_left_as_it_is(
     assert caught.value.hint
     assert (path.read_bytes() if path.is_file() else None) == before
     assert not path.with_name("elsewhere.db").exists()
+
+
+def test_a_state_that_lacks_a_table_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with SqliteLedger(path) as ledger:
+        in_flight(ledger, 1)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE request")
+    with SqliteLedger(path) as ledger, pytest.raises(StateError, match="is damaged: no such table: request") as caught:
+        claimed(ledger, "new", 2)
+    assert "batchspec state rebuild" in (caught.value.hint or "")
 
 
 def test_damage_deep_in_the_file_is_told_when_it_is_met_and_not_as_a_crash(tmp_path: Path) -> None:
