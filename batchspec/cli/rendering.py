@@ -70,7 +70,9 @@ def results_to(
     else:
         with write_atomically(Path(out)) as stream:
             output = write_results(specs[0], stream, world, path=out, form=form, failed_only=failed_only)
-        console.out(f"{out}  {plural(output.counts.total(), 'row')}")
+        # A suffix that names no format leaves the spec's own, which nobody sees from the file's name.
+        told = "" if form else f", as {specs[0].spec.output_format}"
+        console.out(f"{out}  {plural(output.counts.total(), 'row')}{told}")
     show_warnings([output], console)
     return ExitCode.DONE
 

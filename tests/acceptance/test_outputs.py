@@ -96,6 +96,9 @@ def test_results_come_in_another_form_where_they_are_asked_for(project: Project)
     assert all(isinstance(row["tokens"], int) and row["why"] is None for row in rows)
     assert project.run("results", "--provider", "emulator", "--out", "named.jsonl").code == 0
     assert project.rows("named.jsonl") == rows
+    unnamed = project.run("results", "--provider", "emulator", "--out", "named.txt")
+    assert "named.txt  3 rows, as csv" in unnamed.out
+    assert (project.root / "named.txt").read_text(encoding="utf-8").startswith("custom_id,model,")
     refused = project.run("results", "--provider", "emulator", "--format", "csv")
     assert refused.code == 3
     assert "--out" in refused.err
