@@ -9,7 +9,7 @@ from batchspec.report.safe_text import width
 _CODES = re.compile(r"\x1b\[[0-9;]*m")
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)|^ *\w+: +")
 # What stands between backticks is a command to be copied, and a fold in it would break it.
-_PIECES = re.compile(r"[^\s`]*`[^`]*`[^\s`]*|[^\s`]\S*|`\S*|\s+")
+_PIECES = re.compile(r"\s+|(?:`[^`]*`|\S)+")
 
 
 def fold(text: str, width: int | None) -> str:

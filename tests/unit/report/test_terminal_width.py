@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchspec.commands.init import Initialised
@@ -40,6 +40,7 @@ def test_colours_take_no_room() -> None:
 
 
 @given(st.lists(st.text("ab`:é  ", max_size=30), max_size=8), st.integers(20, 100))
+@example(["::::::::::::::::::```"], 20)
 def test_folding_loses_nothing_but_blanks_and_is_done_once(lines: list[str], width: int) -> None:
     text = "\n".join(lines)
     folded = fold(text, width)
