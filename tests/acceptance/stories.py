@@ -42,7 +42,7 @@ class Scene:
     server: EmulatorServer
 
     def get(self, path: str) -> Any:
-        return requests.get(f"{self.server.url}{path}", headers=KEY, timeout=10).json()
+        return requests.get(f"{self.server.url}{path}", headers=KEY, timeout=60).json()
 
     def executed(self) -> tuple[int, int]:
         """How many requests were executed, and how many of them more than once."""

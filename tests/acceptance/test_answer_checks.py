@@ -56,7 +56,7 @@ def project_at(root: Path, server: EmulatorServer) -> Project:
 
 
 def executions(server: EmulatorServer) -> int:
-    told: int = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()["executions"]
+    told: int = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"]
     return told
 
 

@@ -102,7 +102,7 @@ def emulator(folder: Path) -> Iterator[EmulatorServer]:
 
 
 def break_with(server: EmulatorServer, **faults: Any) -> None:
-    assert requests.put(f"{server.url}/emulator/faults", json=faults, headers=KEY, timeout=10).status_code == 200
+    assert requests.put(f"{server.url}/emulator/faults", json=faults, headers=KEY, timeout=60).status_code == 200
 
 
 COMMANDS: dict[str, list[tuple[str, ...]]] = {

@@ -22,13 +22,13 @@ class Service:
 
     def break_with(self, **faults: Any) -> None:
         answer = requests.put(
-            f"{self.server.url}/emulator/faults", json=faults, headers={"Authorization": "Bearer any"}, timeout=10
+            f"{self.server.url}/emulator/faults", json=faults, headers={"Authorization": "Bearer any"}, timeout=60
         )
         assert answer.status_code == 200, answer.text
 
     def ledger(self) -> dict[str, int]:
         told = requests.get(
-            f"{self.server.url}/emulator/ledger", headers={"Authorization": "Bearer any"}, timeout=10
+            f"{self.server.url}/emulator/ledger", headers={"Authorization": "Bearer any"}, timeout=60
         ).json()
         return {key: told[key] for key in ("executions", "repeated", "jobs")}
 

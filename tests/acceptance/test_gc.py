@@ -49,7 +49,7 @@ def ok(project: ForkedProject, *arguments: str) -> Any:
 
 
 def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()["executions"])
+    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def test_answers_that_no_spec_declares_are_shown_with_their_cost_and_removed(
@@ -243,7 +243,7 @@ def test_what_another_project_has_made_is_left_at_the_provider(
     assert found["foreign_jobs"] == [job["job_id"]]
     assert {each["kind"] for each in found["files"]} == {"input", "output"}
     assert all(each["bytes"] > 0 for each in found["files"])
-    files = requests.get(f"{server.url}/v1/files", headers=KEY, timeout=10).json()["data"]
+    files = requests.get(f"{server.url}/v1/files", headers=KEY, timeout=60).json()["data"]
     assert len(files) == 2
     ok(other, "state", "rebuild")
     assert ok(other, *APPLY, "--json")["sent"]["requests"] == 0
@@ -251,13 +251,13 @@ def test_what_another_project_has_made_is_left_at_the_provider(
 
 def test_a_file_that_another_projects_job_reads_too_stays(project: ForkedProject, server: EmulatorServer) -> None:
     ok(project, *APPLY)
-    (job,) = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=10).json()["data"]
+    (job,) = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=60).json()["data"]
     (shared,) = job["input_files"]
     made = {"endpoint": job["endpoint"], "model": job["model"], "input_files": [shared]}
-    requests.post(f"{server.url}/v1/batch/jobs", json=made, headers=KEY, timeout=10).raise_for_status()
+    requests.post(f"{server.url}/v1/batch/jobs", json=made, headers=KEY, timeout=60).raise_for_status()
     found = ok(project, "gc", "--remote", "--yes", "--json")["remote"]["files"]
     assert [each["kind"] for each in found] == ["output"]
-    assert requests.get(f"{server.url}/v1/files/{shared}", headers=KEY, timeout=10).status_code == 200
+    assert requests.get(f"{server.url}/v1/files/{shared}", headers=KEY, timeout=60).status_code == 200
 
 
 def test_answers_of_every_environment_are_wanted(project: ForkedProject) -> None:

@@ -18,7 +18,7 @@ from batchspec.emulator.server import EmulatorServer
 
 
 def executions(server: EmulatorServer) -> dict[str, int]:
-    told = requests.get(f"{server.url}/emulator/ledger", headers={"Authorization": "Bearer any"}, timeout=10).json()
+    told = requests.get(f"{server.url}/emulator/ledger", headers={"Authorization": "Bearer any"}, timeout=60).json()
     return {key: int(told[key]) for key in ("executions", "distinct", "repeated", "jobs")}
 
 

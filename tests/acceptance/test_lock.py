@@ -34,11 +34,11 @@ def project(tmp_path: Path, server: EmulatorServer) -> Project:
 
 def move(server: EmulatorServer, **aliases: dict[str, str] | None) -> None:
     given = {name.replace("_", "-"): value for name, value in aliases.items()}
-    assert requests.put(f"{server.url}/emulator/models", json=given, headers=KEY, timeout=10).ok
+    assert requests.put(f"{server.url}/emulator/models", json=given, headers=KEY, timeout=60).ok
 
 
 def sent(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()["executions"])
+    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def applied(project: Project) -> Any:

@@ -99,7 +99,7 @@ def project(tmp_path: Path, server: EmulatorServer) -> Project:
 
 
 def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()["executions"])
+    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def mend(project: Project, server: EmulatorServer) -> None:

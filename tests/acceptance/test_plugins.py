@@ -55,7 +55,7 @@ def project(tmp_path: Path, server: EmulatorServer) -> Project:
 
 
 def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()["executions"])
+    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def reads(project: Project) -> int:

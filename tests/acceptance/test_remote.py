@@ -29,11 +29,11 @@ def server(tmp_path: Path) -> Iterator[EmulatorServer]:
 
 
 def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()["executions"])
+    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def jobs_of(server: EmulatorServer) -> list[dict[str, object]]:
-    listed: list[dict[str, object]] = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=10).json()[
+    listed: list[dict[str, object]] = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=60).json()[
         "data"
     ]
     return listed
@@ -72,7 +72,7 @@ def test_jobs_lists_all_and_filters(tmp_path: Path, server: EmulatorServer) -> N
     project = slow_project(tmp_path / "project", server, extra="metadata: {owner: kitchen}\n")
     assert project.run("apply", "--yes", "--wait").code == 0
     foreign: Any = {"endpoint": "/v1/chat/completions", "model": "other", "requests": [{"body": {"messages": []}}]}
-    requests.post(f"{server.url}/v1/batch/jobs", json=foreign, headers=KEY, timeout=10).raise_for_status()
+    requests.post(f"{server.url}/v1/batch/jobs", json=foreign, headers=KEY, timeout=60).raise_for_status()
     listed = project.run("jobs", "--json").document["jobs"]
     assert {job["spec"] for job in listed} == {"demo", None}
     assert [job["spec"] for job in project.run("jobs", "--json", "--model", "other").document["jobs"]] == [None]
@@ -97,7 +97,7 @@ def test_gc_shows_asks_and_deletes_what_is_taken_in(tmp_path: Path, server: Emul
     assert project.run("gc", "--remote", "--yes").out.count("deleted 0 files and 0 jobs") == 1
     assert project.run("gc", "--remote", "--jobs", "--yes").out.count("deleted 0 files and 1 job") == 1
     assert jobs_of(server) == []
-    assert requests.get(f"{server.url}/v1/files", headers=KEY, timeout=10).json()["data"] == []
+    assert requests.get(f"{server.url}/v1/files", headers=KEY, timeout=60).json()["data"] == []
     assert project.run("apply", "--yes", "--json").document["sent"]["requests"] == 0
     assert project.run("results").code == 0
     assert (project.root / "results/demo.jsonl").read_bytes() == before
@@ -108,7 +108,7 @@ def test_gc_does_not_make_the_next_shard_look_for_another_workspace(tmp_path: Pa
     assert project.run("apply", "--yes", "--wait").code == 0
     assert project.run("gc", "--remote", "--jobs", "--yes").code == 0
     project.write("rows.csv", "id,word\nr0,changed\n")
-    requests.put(f"{server.url}/emulator/faults", json={"drop_calls": {"create": 1}}, headers=KEY, timeout=10)
+    requests.put(f"{server.url}/emulator/faults", json={"drop_calls": {"create": 1}}, headers=KEY, timeout=60)
     assert project.run("apply", "--yes", "--wait").code == 0
     assert executions(server) == 7
 
@@ -129,7 +129,7 @@ def test_inline_jobs_upload_nothing_and_converge(tmp_path: Path, server: Emulato
 
 def test_an_inline_job_whose_answer_was_lost_is_adopted(tmp_path: Path, server: EmulatorServer) -> None:
     project = slow_project(tmp_path / "project", server, extra="submit: inline\n")
-    requests.put(f"{server.url}/emulator/faults", json={"lose_answers": {"create": 1}}, headers=KEY, timeout=10)
+    requests.put(f"{server.url}/emulator/faults", json={"lose_answers": {"create": 1}}, headers=KEY, timeout=60)
     assert project.run("apply", "--yes", "--wait").code == 0
     assert len(jobs_of(server)) == 1
     assert executions(server) == 6

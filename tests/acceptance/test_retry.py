@@ -41,16 +41,16 @@ def statuses(project: Project) -> Counter[str]:
 
 
 def executed(server: EmulatorServer) -> tuple[int, int]:
-    told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()
+    told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()
     return told["executions"], told["jobs"]
 
 
 def delete(server: EmulatorServer, path: str) -> None:
-    requests.delete(f"{server.url}{path}", headers=KEY, timeout=10).raise_for_status()
+    requests.delete(f"{server.url}{path}", headers=KEY, timeout=60).raise_for_status()
 
 
 def job_of(server: EmulatorServer) -> dict[str, str]:
-    [job] = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=10).json()["data"]
+    [job] = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=60).json()["data"]
     return dict(job)
 
 
@@ -163,7 +163,7 @@ def test_of_a_deleted_job_another_one_or_a_file_proves_the_workspace(project: Pr
     assert project.run(*WAIT).code == 0
     project.write("rows.csv", table(9))
     assert project.run("apply", "--yes").code == 0
-    for job in requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=10).json()["data"]:
+    for job in requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=60).json()["data"]:
         delete(server, f"/v1/batch/jobs/{job['id']}")
     time.sleep(1.6)
     ended = project.run("wait")

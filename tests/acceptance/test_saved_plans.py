@@ -38,7 +38,7 @@ class Place:
     folder: Path
 
     def executed(self) -> tuple[int, int]:
-        told = requests.get(f"{self.server.url}/emulator/ledger", headers=KEY, timeout=10).json()
+        told = requests.get(f"{self.server.url}/emulator/ledger", headers=KEY, timeout=60).json()
         return told["executions"], told["repeated"]
 
     def saved(self, *arguments: str) -> Path:

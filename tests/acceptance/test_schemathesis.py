@@ -67,13 +67,13 @@ def ids(server: EmulatorServer) -> dict[str, str]:
         files={"file": ("a.jsonl", line)},
         data={"purpose": "batch"},
         headers=HEADERS,
-        timeout=10,
+        timeout=60,
     ).json()
     job = requests.post(
         f"{server.url}/v1/batch/jobs",
         json={"endpoint": "/v1/chat/completions", "model": "m", "input_files": [file["id"]]},
         headers=HEADERS,
-        timeout=10,
+        timeout=60,
     ).json()
     return {"file_id": file["id"], "job_id": job["id"]}
 

@@ -147,7 +147,7 @@ def test_a_disk_that_is_really_full_or_read_only_is_told_and_made_good(
             check=False,
             timeout=120,
         )
-        told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()
+        told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()
     codes = re.findall(r"ended with (\d+)", ran.stdout)
     assert codes == ["1", "0", "0"], ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr

@@ -40,7 +40,7 @@ def project_of(root: Path, server: EmulatorServer, forks: ForkServer) -> ForkedP
 
 
 def posted(server: EmulatorServer, path: str, **body: Any) -> Any:
-    answer = requests.post(f"{server.url}{path}", headers=KEY, timeout=10, **body)
+    answer = requests.post(f"{server.url}{path}", headers=KEY, timeout=60, **body)
     answer.raise_for_status()
     return answer.json()
 
@@ -60,12 +60,12 @@ def lines_of(project: ForkedProject, count: int) -> list[bytes]:
 
 
 def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()["executions"])
+    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def wait_until_ended(server: EmulatorServer, job: str) -> None:
     url = f"{server.url}/v1/batch/jobs/{job}"
-    while requests.get(url, headers=KEY, timeout=10).json()["status"] in {"QUEUED", "RUNNING"}:
+    while requests.get(url, headers=KEY, timeout=60).json()["status"] in {"QUEUED", "RUNNING"}:
         time.sleep(0.02)
 
 

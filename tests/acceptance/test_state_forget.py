@@ -34,7 +34,7 @@ def jobs_of(project: ForkedProject) -> list[str]:
 
 
 def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()["executions"])
+    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def test_a_job_deleted_at_the_provider_is_forgotten_and_sent_again(tmp_path: Path, forks: ForkServer) -> None:
@@ -43,7 +43,7 @@ def test_a_job_deleted_at_the_provider_is_forgotten_and_sent_again(tmp_path: Pat
         project = project_of(tmp_path / "project", server, forks)
         assert project.run("apply", "--yes").code == 0
         (job,) = jobs_of(project)
-        requests.delete(f"{server.url}/v1/batch/jobs/{job}", headers=KEY, timeout=10).raise_for_status()
+        requests.delete(f"{server.url}/v1/batch/jobs/{job}", headers=KEY, timeout=60).raise_for_status()
     keyless = ForkedProject(project.root, server=forks)
     asked = keyless.run("state", "forget", job)
     assert asked.code == 8

@@ -155,15 +155,15 @@ def test_jobs_that_differ_at_the_provider_are_found(tmp_path: Path, forks: ForkS
         project.write("song.batchspec.yaml", chat_spec("song").replace("Say", "Sing"))
         assert project.run("apply", "--yes").code == 0
         first, second = (each["id"] for each in project.run("status", "--json").document["jobs"])
-        requests.delete(f"{server.url}/v1/batch/jobs/{first}", headers=KEY, timeout=10).raise_for_status()
-        requests.post(f"{server.url}/v1/batch/jobs/{second}/cancel", headers=KEY, timeout=10).raise_for_status()
+        requests.delete(f"{server.url}/v1/batch/jobs/{first}", headers=KEY, timeout=60).raise_for_status()
+        requests.post(f"{server.url}/v1/batch/jobs/{second}/cancel", headers=KEY, timeout=60).raise_for_status()
         marked: Any = {
             "endpoint": "/v1/chat/completions",
             "model": "other",
             "requests": [{"body": {"messages": [{"role": "user", "content": "x"}]}}],
             "metadata": {"bspec_project": "00000000-0000-4000-8000-000000000001"},
         }
-        requests.post(f"{server.url}/v1/batch/jobs", json=marked, headers=KEY, timeout=10).raise_for_status()
+        requests.post(f"{server.url}/v1/batch/jobs", json=marked, headers=KEY, timeout=60).raise_for_status()
         outcome = project.run("state", "check", "--json")
         assert outcome.code == 1
         found = {each["kind"]: each for each in document(outcome, "check")["problems"]}

@@ -58,10 +58,10 @@ class Scene:
         self.ok("apply", "--yes", "--wait", code=code)
 
     def get(self, path: str) -> Any:
-        return requests.get(f"{self.server.url}{path}", headers=KEY, timeout=10).json()
+        return requests.get(f"{self.server.url}{path}", headers=KEY, timeout=60).json()
 
     def delete(self, path: str) -> None:
-        requests.delete(f"{self.server.url}{path}", headers=KEY, timeout=10).raise_for_status()
+        requests.delete(f"{self.server.url}{path}", headers=KEY, timeout=60).raise_for_status()
 
     def jobs(self) -> list[dict[str, Any]]:
         listed: list[dict[str, Any]] = self.get("/v1/batch/jobs")["data"]
@@ -368,9 +368,9 @@ def test_a_job_adopted_by_hand_is_carried_over(tmp_path: Path, forks: ForkServer
         rendered = scene_.project.run("render", "--out", "-").out
         files = {"file": ("mine.jsonl", rendered.encode())}
         url, purpose = scene_.server.url, {"purpose": "batch"}
-        file = requests.post(f"{url}/v1/files", files=files, data=purpose, headers=KEY, timeout=10).json()["id"]
+        file = requests.post(f"{url}/v1/files", files=files, data=purpose, headers=KEY, timeout=60).json()["id"]
         body = {"endpoint": "/v1/chat/completions", "model": "mistral-small-latest", "input_files": [file]}
-        job = requests.post(f"{url}/v1/batch/jobs", json=body, headers=KEY, timeout=10).json()["id"]
+        job = requests.post(f"{url}/v1/batch/jobs", json=body, headers=KEY, timeout=60).json()["id"]
         scene_.until_ended()
         scene_.ok("state", "adopt", job, "--yes")
         before = canonical(scene_.state)

@@ -38,7 +38,7 @@ def project_of(root: Path, server: EmulatorServer, forks: ForkServer, *, rows: i
 
 def told(server: EmulatorServer) -> tuple[int, int]:
     """How many requests were executed, and how many of them more than once."""
-    ledger = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()
+    ledger = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()
     return ledger["executions"], ledger["repeated"]
 
 

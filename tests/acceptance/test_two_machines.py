@@ -25,12 +25,12 @@ def machine(root: Path, server: EmulatorServer, *, rows: int = 4, extra: str = "
 
 
 def ledger(server: EmulatorServer) -> tuple[int, int]:
-    told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=10).json()
+    told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()
     return told["executions"], told["repeated"]
 
 
 def jobs(server: EmulatorServer) -> list[dict[str, str]]:
-    listed = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=10).json()["data"]
+    listed = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=60).json()["data"]
     return sorted(listed, key=lambda job: (job["created_at"], job["id"]))
 
 
@@ -95,7 +95,7 @@ def test_a_job_that_is_not_of_this_programs_making_is_left_alone_and_stops_nothi
             "requests": [{"custom_id": "a", "body": body}],
             "metadata": metadata,
         }
-        requests.post(f"{server.url}/v1/batch/jobs", json=foreign, headers=KEY, timeout=10).raise_for_status()
+        requests.post(f"{server.url}/v1/batch/jobs", json=foreign, headers=KEY, timeout=60).raise_for_status()
         told = project.run(*WAIT)
         assert told.code == 0, told.err
         assert "is left alone" in told.out

@@ -44,7 +44,7 @@ def project(tmp_path: Path, server: EmulatorServer) -> Project:
 
 
 def get(server: EmulatorServer, path: str) -> Any:
-    return requests.get(f"{server.url}{path}", headers=KEY, timeout=10).json()
+    return requests.get(f"{server.url}{path}", headers=KEY, timeout=60).json()
 
 
 def uploaded(server: EmulatorServer) -> list[str]:
@@ -72,7 +72,7 @@ def test_files_are_uploaded_once_and_their_ids_are_sent(project: Project, server
 def test_identity_is_the_content_and_neither_the_name_nor_the_id(project: Project, server: EmulatorServer) -> None:
     assert project.run("apply", "--yes", "--wait").code == 0
     for file in uploaded(server):
-        requests.delete(f"{server.url}/v1/files/{file}", headers=KEY, timeout=10)
+        requests.delete(f"{server.url}/v1/files/{file}", headers=KEY, timeout=60)
     (project.root / "scans/a.pdf").rename(project.root / "scans/renamed.pdf")
     project.write("demo.batchspec.yaml", SPEC.replace("scans/a.pdf", "scans/renamed.pdf"))
     assert project.run("apply", "--yes", "--json").document["sent"]["requests"] == 0
@@ -85,7 +85,7 @@ def test_identity_is_the_content_and_neither_the_name_nor_the_id(project: Projec
 def test_a_file_that_has_expired_is_uploaded_again(project: Project, server: EmulatorServer) -> None:
     assert project.run("apply", "--yes", "--wait").code == 0
     for file in uploaded(server):
-        requests.delete(f"{server.url}/v1/files/{file}", headers=KEY, timeout=10)
+        requests.delete(f"{server.url}/v1/files/{file}", headers=KEY, timeout=60)
     project.write("demo.batchspec.yaml", SPEC + "  pages: [0]\n")
     assert project.run("apply", "--yes", "--wait").code == 0
     assert len(uploaded(server)) == 2

@@ -82,6 +82,6 @@ class ProviderProcess:
 
     def _answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/emulator/faults", headers=KEY, timeout=5).status_code == 200
+            return requests.get(f"{self.url}/emulator/faults", headers=KEY, timeout=60).status_code == 200
         except requests.RequestException:
             return False

@@ -41,7 +41,7 @@ class Books:
             "metadata": {"by": str(number)},
             "requests": [{"custom_id": "r1", "body": BODY}],
         }
-        answer = requests.post(f"{self.server.url}/v1/batch/jobs", json=job, headers=KEY, timeout=10)
+        answer = requests.post(f"{self.server.url}/v1/batch/jobs", json=job, headers=KEY, timeout=60)
         while any(job.completed_at is None for job in self.oracle.jobs()):
             time.sleep(0.01)
         self.oracle.look(number)
@@ -105,7 +105,7 @@ def test_a_line_that_did_not_come_or_failed_in_passing_may_be_sent_again(
 
 def test_what_is_gone_excuses_only_whom_it_was_unknown_to(books: Books) -> None:
     job = books.send("anna")
-    requests.delete(f"{books.server.url}/v1/batch/jobs/{job}", headers=KEY, timeout=10)
+    requests.delete(f"{books.server.url}/v1/batch/jobs/{job}", headers=KEY, timeout=60)
     books.oracle.look(1)
     books.send("anna")
     assert books.excuses() == [""]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -134,10 +135,16 @@ class Service:
     def __init__(self, folder: Path, stack: ExitStack, **options: float) -> None:
         self._folder = folder
         self._stack = stack
-        self.server = stack.enter_context(EmulatorServer(folder / "service", options=_options(**options)))
+        self._options = _options(**options)
+        self.server = stack.enter_context(EmulatorServer(folder / "service", options=self._options))
 
     def machine(self, state: str = "state") -> Machine:
         return Machine(self._folder / "project", self.server.url, self._stack, state)
+
+    def let_queued_run(self) -> None:
+        """Let the time pass for which jobs are queued."""
+        with closing(sqlite3.connect(self._folder / "service" / "emulator.db", timeout=30)) as database, database:
+            database.execute("UPDATE jobs SET created_at = created_at - ?", [self._options.queue_seconds])
 
     def break_with(self, faults: Faults) -> None:
         self.server.set_faults(faults)

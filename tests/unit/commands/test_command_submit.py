@@ -235,7 +235,7 @@ def twin(machine: Machine, **changes: str) -> str:
 
 
 def test_of_two_jobs_for_one_try_the_older_is_kept_and_the_other_cancelled(new_service: NewService) -> None:
-    service = new_service(queue_seconds=1)
+    service = new_service(queue_seconds=600)
     machine = prepared(service.machine())
     machine.dies_at = "submit:after-create"
     with pytest.raises(Died):
@@ -255,6 +255,7 @@ def test_of_two_jobs_for_one_try_the_older_is_kept_and_the_other_cancelled(new_s
     cancelled = machine.provider.get_job(younger.id)
     assert cancelled is not None
     assert cancelled.status == "CANCELLED"
+    service.let_queued_run()
     applied(machine)
     converged(machine, service)
 
@@ -264,7 +265,7 @@ def test_of_two_jobs_for_one_try_the_older_is_kept_and_the_other_cancelled(new_s
     ["resolve:before-adopt", "adopt:before-record", "adopt:after-record", "sweep:before-cancel", "sweep:after-cancel"],
 )
 def test_a_death_while_a_second_job_is_cancelled_does_not_forget_it(new_service: NewService, step: str) -> None:
-    service = new_service(queue_seconds=1)
+    service = new_service(queue_seconds=600)
     machine = prepared(service.machine())
     machine.dies_at = "submit:after-create"
     with pytest.raises(Died):
@@ -277,6 +278,7 @@ def test_a_death_while_a_second_job_is_cancelled_does_not_forget_it(new_service:
     older, younger = sorted(machine.provider.list_jobs(), key=lambda job: (job.created_at, job.id))
     assert set(machine.ledger.known_job_ids(5)) == {older.id, younger.id}
     assert (older.status == "CANCELLED", younger.status) == (False, "CANCELLED")
+    service.let_queued_run()
     applied(machine)
     converged(machine, service)
 
@@ -325,13 +327,14 @@ def test_a_new_state_adopts_what_was_paid_for_and_sends_nothing(machine: Machine
 
 
 def test_a_new_state_adopts_jobs_that_still_run(new_service: NewService) -> None:
-    service = new_service(queue_seconds=1)
+    service = new_service(queue_seconds=600)
     machine = prepared(service.machine())
     applied(machine, wait=False)
     clone = service.machine("clone")
     told = refresh(clone.world(), clone.provider)
     assert told.adopted == {("demo", MODEL, ""): 10}
     assert applied(clone, wait=False).requests == 0
+    service.let_queued_run()
     assert applied(clone).requests == 0
     converged(clone, service)
 
@@ -406,7 +409,7 @@ def test_the_next_try_after_an_adoption_bears_a_number_of_its_own(machine: Machi
 
 
 def test_a_second_job_for_the_same_requests_is_cancelled_by_who_adopts_both(new_service: NewService) -> None:
-    service = new_service(queue_seconds=2)
+    service = new_service(queue_seconds=600)
     machine = prepared(service.machine())
     applied(machine, wait=False)
     twin(machine)
@@ -418,6 +421,7 @@ def test_a_second_job_for_the_same_requests_is_cancelled_by_who_adopts_both(new_
         f"cancelled job {younger.id}",
     ]
     assert (older.status == "CANCELLED", younger.status) == (False, "CANCELLED")
+    service.let_queued_run()
     applied(clone)
     converged(clone, service)
 

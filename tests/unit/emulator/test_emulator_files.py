@@ -175,9 +175,9 @@ def test_a_signed_url_needs_no_key_and_no_other_one_is_taken(tmp_path: Path) -> 
     with serving(tmp_path, key="the-key") as client:
         file_id, other = (client.upload(chat_lines(n))["id"] for n in (1, 2))
         url = client.json("GET", f"/v1/files/{file_id}/url", params={"expiry": 2})["url"]
-        assert requests.get(url, timeout=5).content == chat_lines(1)
-        assert requests.get(url.replace(file_id, other), timeout=5).status_code == 403
-        assert requests.get(url[:-1], timeout=5).status_code == 403
+        assert requests.get(url, timeout=60).content == chat_lines(1)
+        assert requests.get(url.replace(file_id, other), timeout=60).status_code == 403
+        assert requests.get(url[:-1], timeout=60).status_code == 403
         client.json("GET", f"/v1/files/{file_id}/url", params={"expiry": 169}, status=422)
 
 
@@ -185,7 +185,7 @@ def test_a_signed_url_expires(tmp_path: Path) -> None:
     with serving(tmp_path, hour_seconds=0) as client:
         url = client.json("GET", f"/v1/files/{client.upload(chat_lines(1))['id']}/url")["url"]
         time.sleep(0.01)
-        assert requests.get(url, timeout=5).json() == {"detail": "The URL has expired."}
+        assert requests.get(url, timeout=60).json() == {"detail": "The URL has expired."}
 
 
 def test_a_signed_url_outlives_a_restart(tmp_path: Path) -> None:

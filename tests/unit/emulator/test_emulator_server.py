@@ -29,15 +29,15 @@ def test_without_the_right_key_every_call_is_refused(tmp_path: Path, authorizati
     with serving(tmp_path, key="the-key") as client:
         headers = {} if authorization is None else {"Authorization": authorization}
         for path in ("/v1/files", "/v1/batch/jobs", "/v1/models", "/emulator/ledger", "/emulator/faults"):
-            response = requests.get(client.url + path, headers=headers, timeout=5)
+            response = requests.get(client.url + path, headers=headers, timeout=60)
             assert (response.status_code, response.json()) == (401, {"detail": "Unauthorized"})
         assert client.json("GET", "/v1/files")["data"] == []
 
 
 def test_where_no_key_is_set_any_is_taken_but_none_is_not(tmp_path: Path) -> None:
     with serving(tmp_path) as client:
-        assert requests.get(f"{client.url}/v1/models", headers={"Authorization": "Bearer x"}, timeout=5).ok
-        assert requests.get(f"{client.url}/v1/models", timeout=5).status_code == 401
+        assert requests.get(f"{client.url}/v1/models", headers={"Authorization": "Bearer x"}, timeout=60).ok
+        assert requests.get(f"{client.url}/v1/models", timeout=60).status_code == 401
 
 
 def test_a_refused_upload_is_read_to_its_end_so_that_the_client_sees_why(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_an_alias_that_says_nothing_is_refused(tmp_path: Path, given: object) ->
 def test_a_connection_stays_open_for_the_next_call(tmp_path: Path) -> None:
     with serving(tmp_path) as client:
         where = urlsplit(client.url)
-        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=5)
+        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=60)
         with closing(connection):
             ports = set()
             for path in ("/v1/models", "/v1/nothing", "/v1/files", "/v1/batch/jobs"):
@@ -110,7 +110,7 @@ def test_a_connection_stays_open_for_the_next_call(tmp_path: Path) -> None:
 
 def test_a_body_that_nobody_reads_is_not_taken_for_the_next_call(tmp_path: Path) -> None:
     with serving(tmp_path) as client:
-        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(client.url).port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(client.url).port, timeout=60)
         with closing(connection):
             statuses = []
             for headers in ({}, {"Authorization": "Bearer k"}):
@@ -199,7 +199,7 @@ def test_a_server_can_be_started_again(tmp_path: Path) -> None:
     server = EmulatorServer(tmp_path)
     for _ in range(2):
         with server:
-            assert requests.get(f"{server.url}/v1/models", headers={"Authorization": "Bearer k"}, timeout=5).ok
+            assert requests.get(f"{server.url}/v1/models", headers={"Authorization": "Bearer k"}, timeout=60).ok
             with pytest.raises(RuntimeError):
                 server.start()
 
