@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
+from asking import executed_and_repeated, get
 from driving import chat_spec, make_project, table
 from forking import ForkedProject, ForkServer
 
@@ -19,7 +19,6 @@ from batchspec.emulator.faults import Faults
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 ROWS = 4
 APPLY = ("apply", "--yes", "--wait")
 OCR = """\
@@ -42,12 +41,11 @@ class Scene:
     server: EmulatorServer
 
     def get(self, path: str) -> Any:
-        return requests.get(f"{self.server.url}{path}", headers=KEY, timeout=60).json()
+        return get(self.server, path)
 
     def executed(self) -> tuple[int, int]:
         """How many requests were executed, and how many of them more than once."""
-        told = self.get("/emulator/ledger")
-        return told["executions"], told["repeated"]
+        return executed_and_repeated(self.server)
 
     def statuses(self, name: str) -> list[tuple[str, str]]:
         return [(row["custom_id"], row["status"]) for row in self.project.rows(f"results/{name}.jsonl")]

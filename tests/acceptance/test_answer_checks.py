@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+from asking import executions
 from driving import Project, make_project
 
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.server import EmulatorServer
 
 ROWS = 4
-KEY = {"Authorization": "Bearer any"}
 SPEC = """\
 batchspec: 1
 name: demo
@@ -53,11 +52,6 @@ def project_at(root: Path, server: EmulatorServer) -> Project:
     project.write("demo.batchspec.yaml", SPEC)
     project.write("said.json", json.dumps(SCHEMA))
     return project
-
-
-def executions(server: EmulatorServer) -> int:
-    told: int = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"]
-    return told
 
 
 def apply(project: Project, code: int = 0) -> Any:

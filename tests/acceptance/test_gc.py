@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import requests
+from asking import KEY, executions
 from driving import chat_spec, make_project, table
 from forking import ForkedProject, ForkServer, fork_server
 
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 APPLY = ("apply", "--yes", "--wait")
 
 
@@ -46,10 +46,6 @@ def ok(project: ForkedProject, *arguments: str) -> Any:
     told = project.run(*arguments)
     assert told.code == 0, told.out + told.err
     return told.document if "--json" in arguments else told.out
-
-
-def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def test_answers_that_no_spec_declares_are_shown_with_their_cost_and_removed(

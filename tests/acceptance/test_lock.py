@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import requests
+from asking import KEY, executions
 from driving import Outcome, Project, chat_spec, make_project
 
 from batchspec.emulator.faults import CallFailure, Faults
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer k"}
 OLD, NEW = "mistral-small-2506", "mistral-small-2603"
 ALIAS = "mistral-small-latest"
 
@@ -35,10 +35,6 @@ def project(tmp_path: Path, server: EmulatorServer) -> Project:
 def move(server: EmulatorServer, **aliases: dict[str, str] | None) -> None:
     given = {name.replace("_", "-"): value for name, value in aliases.items()}
     assert requests.put(f"{server.url}/emulator/models", json=given, headers=KEY, timeout=60).ok
-
-
-def sent(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def applied(project: Project) -> Any:
@@ -105,7 +101,7 @@ def test_an_upgrade_moves_the_pin_and_going_back_finds_the_answers(project: Proj
     project.write("batchspec.lock", lock)
     assert applied(project)["sent"]["requests"] == 0
     assert (project.root / "results/demo.jsonl").read_bytes() == before
-    assert sent(server) == 3
+    assert executions(server) == 3
 
 
 def test_locking_after_the_first_apply_says_what_it_costs_before_anything_is_sent(
@@ -117,7 +113,7 @@ def test_locking_after_the_first_apply_says_what_it_costs_before_anything_is_sen
     assert reasons(project.run("plan", "--json")) == [(OLD, "model pinned", 3)]
     (project.root / "batchspec.lock").unlink()
     assert project.run("plan", "--json").document["summary"]["done"] == 3
-    assert sent(server) == 3
+    assert executions(server) == 3
 
 
 def test_what_cannot_be_pinned_is_left_alone_and_written_down(project: Project, server: EmulatorServer) -> None:
@@ -214,4 +210,4 @@ def test_apply_at_an_old_commit_sends_nothing_and_writes_the_same_bytes(
         with checked_out(project, commit):
             assert applied(project)["sent"] == {"jobs": 0, "requests": 0}
             assert outputs(project) == expected
-    assert sent(server) == 6
+    assert executions(server) == 6

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
+from asking import executions
 from driving import Project, chat_spec, table
 from plugin_packages import install, package, plugged
 
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 CODE = """
 import os
 from contextlib import contextmanager
@@ -96,10 +95,6 @@ def project(tmp_path: Path, server: EmulatorServer) -> Project:
     project.write("demo.batchspec.yaml", chat_spec(inputs="rows.words", extra="output: results/demo.txt\n"))
     project.write("rows.words", "one\ntwo\nthree\nfour\n")
     return project
-
-
-def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def mend(project: Project, server: EmulatorServer) -> None:

@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
+from asking import executions
 from driving import Project
 from plugin_packages import ROOT, TALK, install, package, page_files, plugged
 
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 TABLE = (
     "| custom_id | model | status | row | text | response | usage | error |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
@@ -52,10 +51,6 @@ def project(tmp_path: Path, server: EmulatorServer) -> Project:
     project.write("talk.batchspec.yaml", files["talk.batchspec.yaml"])
     project.write("talk.srt", TALK)
     return project
-
-
-def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def reads(project: Project) -> int:

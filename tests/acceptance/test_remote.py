@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import requests
+from asking import KEY, executions
 from driving import Project, chat_spec, make_project
 
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
-
-KEY = {"Authorization": "Bearer any"}
 
 
 def slow_project(root: Path, server: EmulatorServer, *, rows: int = 6, extra: str = "") -> Project:
@@ -26,10 +25,6 @@ def slow_project(root: Path, server: EmulatorServer, *, rows: int = 6, extra: st
 def server(tmp_path: Path) -> Iterator[EmulatorServer]:
     with EmulatorServer(tmp_path / "emulator") as server:
         yield server
-
-
-def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def jobs_of(server: EmulatorServer) -> list[dict[str, object]]:

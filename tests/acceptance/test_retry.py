@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import requests
+from asking import KEY, get
 from driving import Project, make_project, table
 
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 WAIT = ("apply", "--yes", "--wait")
 
 
@@ -41,7 +41,7 @@ def statuses(project: Project) -> Counter[str]:
 
 
 def executed(server: EmulatorServer) -> tuple[int, int]:
-    told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()
+    told = get(server, "/emulator/ledger")
     return told["executions"], told["jobs"]
 
 
@@ -50,7 +50,7 @@ def delete(server: EmulatorServer, path: str) -> None:
 
 
 def job_of(server: EmulatorServer) -> dict[str, str]:
-    [job] = requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=60).json()["data"]
+    [job] = get(server, "/v1/batch/jobs")["data"]
     return dict(job)
 
 
@@ -163,7 +163,7 @@ def test_of_a_deleted_job_another_one_or_a_file_proves_the_workspace(project: Pr
     assert project.run(*WAIT).code == 0
     project.write("rows.csv", table(9))
     assert project.run("apply", "--yes").code == 0
-    for job in requests.get(f"{server.url}/v1/batch/jobs", headers=KEY, timeout=60).json()["data"]:
+    for job in get(server, "/v1/batch/jobs")["data"]:
         delete(server, f"/v1/batch/jobs/{job['id']}")
     time.sleep(1.6)
     ended = project.run("wait")

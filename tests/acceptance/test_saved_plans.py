@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
+from asking import executed_and_repeated
 from driving import Project, chat_spec, make_project, table
 from forking import ForkedProject, ForkServer, fork_server
 from measuring import peak
@@ -19,7 +19,6 @@ from measuring import peak
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 STALE = 7
 
 
@@ -38,8 +37,7 @@ class Place:
     folder: Path
 
     def executed(self) -> tuple[int, int]:
-        told = requests.get(f"{self.server.url}/emulator/ledger", headers=KEY, timeout=60).json()
-        return told["executions"], told["repeated"]
+        return executed_and_repeated(self.server)
 
     def saved(self, *arguments: str) -> Path:
         """Save a plan outside of the project, as a pipeline does."""

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
+from asking import executed_and_repeated
 from driving import Project, chat_spec, make_project
 from failing import Failed, failing_forks, run_failing
 from forking import ForkedProject, ForkServer
-from stories import KEY, STORIES, Story
+from stories import STORIES, Story
 
 from batchspec.core.errors import ExitCode
 from batchspec.emulator.server import EmulatorServer
@@ -147,11 +147,11 @@ def test_a_disk_that_is_really_full_or_read_only_is_told_and_made_good(
             check=False,
             timeout=120,
         )
-        told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()
+        executed = executed_and_repeated(server)
     codes = re.findall(r"ended with (\d+)", ran.stdout)
     assert codes == ["1", "0", "0"], ran.stdout + ran.stderr
     assert "Traceback" not in ran.stderr
     assert "error[bug]" not in ran.stderr
-    assert (told["executions"], told["repeated"]) == (6, 0)
+    assert executed == (6, 0)
     for name in ("demo", "inline"):
         assert len(project.rows(f"{name}.jsonl")) == 3

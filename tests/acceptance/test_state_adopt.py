@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import requests
+from asking import KEY, executions
 from driving import make_project
 from forking import ForkedProject, ForkServer, fork_server
 
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 MODEL = "mistral-small-latest"
 CHAT = "/v1/chat/completions"
 
@@ -57,10 +57,6 @@ def lines_of(project: ForkedProject, count: int) -> list[bytes]:
     """The lines that the project would send, written as another program would write them."""
     rendered = project.run("render", "--out", "-", "--limit", str(count)).out
     return [json.dumps(json.loads(line), indent=None).encode() for line in rendered.splitlines()]
-
-
-def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def wait_until_ended(server: EmulatorServer, job: str) -> None:

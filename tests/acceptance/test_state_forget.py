@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 import requests
+from asking import KEY, executions
 from driving import make_project
 from forking import ForkedProject, ForkServer, fork_server
 
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
-
-KEY = {"Authorization": "Bearer any"}
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +30,6 @@ def project_of(root: Path, server: EmulatorServer, forks: ForkServer) -> ForkedP
 
 def jobs_of(project: ForkedProject) -> list[str]:
     return [each["job_id"] for each in project.run("state", "list", "--json").document["claims"]]
-
-
-def executions(server: EmulatorServer) -> int:
-    return int(requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()["executions"])
 
 
 def test_a_job_deleted_at_the_provider_is_forgotten_and_sent_again(tmp_path: Path, forks: ForkServer) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from asking import KEY
 from driving import Outcome, chat_spec, make_project
 from forking import ForkedProject, ForkServer, fork_server
 from jsonschema import Draft202012Validator
@@ -22,7 +23,6 @@ from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
 
 ROOT = Path(__file__).parents[2]
-KEY = {"Authorization": "Bearer any"}
 
 
 @pytest.fixture(scope="module")

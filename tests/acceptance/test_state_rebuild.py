@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import requests
+from asking import KEY, get
 from canonical_state import canonical
 from driving import chat_spec, make_project, table
 from forking import ForkedProject, ForkServer, fork_server
@@ -22,7 +23,6 @@ from batchspec.emulator.faults import Faults
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 STATE = ".batchspec/state.db"
 OCR = """\
 batchspec: 1
@@ -58,7 +58,7 @@ class Scene:
         self.ok("apply", "--yes", "--wait", code=code)
 
     def get(self, path: str) -> Any:
-        return requests.get(f"{self.server.url}{path}", headers=KEY, timeout=60).json()
+        return get(self.server, path)
 
     def delete(self, path: str) -> None:
         requests.delete(f"{self.server.url}{path}", headers=KEY, timeout=60).raise_for_status()

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import requests
+from asking import executed_and_repeated
 from canonical_state import canonical
 from driving import chat_spec, make_project, table
 from forking import ForkedProject, ForkServer, fork_server
@@ -20,7 +20,6 @@ from batchspec.emulator.server import EmulatorServer
 from batchspec.state.migrations import VERSION
 
 HERE = Path(__file__).parent
-KEY = {"Authorization": "Bearer any"}
 STATE = ".batchspec/state.db"
 
 
@@ -34,12 +33,6 @@ def project_of(root: Path, server: EmulatorServer, forks: ForkServer, *, rows: i
     make_project(root, rows=rows)
     environ = {"MISTRAL_API_KEY": "any", "MISTRAL_BASE_URL": server.url, "BATCHSPEC_SETTLE_SECONDS": "0.1"}
     return ForkedProject(root, environ, server=forks)
-
-
-def told(server: EmulatorServer) -> tuple[int, int]:
-    """How many requests were executed, and how many of them more than once."""
-    ledger = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()
-    return ledger["executions"], ledger["repeated"]
 
 
 def test_a_state_of_version_1_plans_nothing_to_send(tmp_path: Path, forks: ForkServer) -> None:
@@ -81,7 +74,7 @@ def test_an_old_copy_put_back_sends_nothing_again(tmp_path: Path, forks: ForkSer
             assert (applied.code, applied.document["sent"]["requests"]) == (0, 0)
             assert canonical(project.root / STATE)["requests"] == requests_then
             assert project.run("state", "check").code == 0
-        assert told(server) == (8, 0)
+        assert executed_and_repeated(server) == (8, 0)
 
 
 def test_a_copy_of_before_or_amid_jobs_in_flight_sends_nothing_again(tmp_path: Path, forks: ForkServer) -> None:
@@ -102,7 +95,7 @@ def test_a_copy_of_before_or_amid_jobs_in_flight_sends_nothing_again(tmp_path: P
             shutil.copy(copy, again.root / STATE)
             assert again.run("apply", "--yes", "--wait", "--json").document["sent"]["requests"] == 0
             assert again.run("state", "check").code == 0
-        assert told(server) == (4, 0)
+        assert executed_and_repeated(server) == (4, 0)
 
 
 def test_a_copy_from_before_a_retry_does_not_retry_again(tmp_path: Path, forks: ForkServer) -> None:
@@ -115,10 +108,10 @@ def test_a_copy_from_before_a_retry_does_not_retry_again(tmp_path: Path, forks: 
         server.set_faults(Faults())
         assert project.run("retry").code == 0
         assert project.run("apply", "--yes", "--wait").code == 0
-        executed = told(server)
+        executed = executed_and_repeated(server)
         shutil.copy(copy, project.root / STATE)
         assert project.run("apply", "--yes", "--wait", "--json").document["sent"]["requests"] == 0
-        assert told(server) == executed
+        assert executed_and_repeated(server) == executed
         assert {row["status"] for row in project.rows("results/demo.jsonl")} == {"succeeded"}
 
 
@@ -135,4 +128,4 @@ def test_a_damaged_state_is_refused_by_every_command_with_what_mends_it(
         assert refused.code == 1
         assert "error[state]" in refused.err
         assert "state rebuild" in refused.err
-        assert told(server) == (0, 0)
+        assert executed_and_repeated(server) == (0, 0)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import requests
+from asking import KEY, executed_and_repeated
 from driving import Project, make_project, table
 
 from batchspec.emulator.faults import Faults
 from batchspec.emulator.options import EmulatorOptions
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 WAIT = ("apply", "--yes", "--wait")
 
 
@@ -22,11 +22,6 @@ def machine(root: Path, server: EmulatorServer, *, rows: int = 4, extra: str = "
     return make_project(
         root, rows=rows, extra=extra, MISTRAL_API_KEY="any", MISTRAL_BASE_URL=server.url, BATCHSPEC_SETTLE_SECONDS="1"
     )
-
-
-def ledger(server: EmulatorServer) -> tuple[int, int]:
-    told = requests.get(f"{server.url}/emulator/ledger", headers=KEY, timeout=60).json()
-    return told["executions"], told["repeated"]
 
 
 def jobs(server: EmulatorServer) -> list[dict[str, str]]:
@@ -46,7 +41,7 @@ def test_what_another_machine_sends_in_between_is_adopted_and_not_sent_again(tmp
         told = one.run(*WAIT, "--json").document
         assert told["sent"] == {"jobs": 0, "requests": 0}
         assert told["summary"]["adopt"] == 2
-        assert ledger(server) == (6, 0)
+        assert executed_and_repeated(server) == (6, 0)
         assert (one.root / "results/demo.jsonl").read_bytes() == (two.root / "results/demo.jsonl").read_bytes()
 
 

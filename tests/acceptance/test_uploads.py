@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
+from asking import KEY, get
 from driving import Project, make_project
 
 from batchspec.emulator.server import EmulatorServer
 
-KEY = {"Authorization": "Bearer any"}
 SPEC = """\
 batchspec: 1
 name: demo
@@ -41,10 +40,6 @@ def project(tmp_path: Path, server: EmulatorServer) -> Project:
     project.write("scans/b.pdf", "%PDF-1.4 the second")
     project.write("scans/c.pdf", "%PDF-1.4 the second")
     return project
-
-
-def get(server: EmulatorServer, path: str) -> Any:
-    return requests.get(f"{server.url}{path}", headers=KEY, timeout=60).json()
 
 
 def uploaded(server: EmulatorServer) -> list[str]:
