@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from batchspec.commands.collect import collect, make_private
+from batchspec.commands.collect import collect
+from batchspec.commands.private_files import private_file
 from batchspec.commands.world import Notes, World
 from batchspec.core.canonical import RequestIdentity, shard_digest
 from batchspec.core.errors import InvalidInputError, ProviderRefusedError, UnresolvedError
@@ -241,8 +242,9 @@ def _lines_of(
         return lambda: (ClaimLine(inline_custom_id(line.digest), line.digest) for line in named(same))
     if not job.status.ended:
         raise _UnknowableError
-    make_private(paths[0])
-    paths[0].write_bytes(_outputs(job, provider))
+    answers = _outputs(job, provider)
+    with private_file(paths[0]) as stream:
+        stream.write(answers)
     return lambda: _answered(paths)
 
 
@@ -256,8 +258,7 @@ def _restore_marks(path: Path, provider: Provider) -> None:
         file = provider.get_file(file_id)
         names[file_id] = file.filename if file is not None else None
     restored = path.with_suffix(".marks")
-    make_private(restored)
-    with path.open("rb") as stream, restored.open("wb") as target:
+    with path.open("rb") as stream, private_file(restored) as target:
         target.writelines(with_marks(line, names) for line in stream)
     restored.replace(path)
 

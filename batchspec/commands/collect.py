@@ -10,6 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from batchspec.commands.fetching import ResultFiles
+from batchspec.commands.private_files import private_file
 from batchspec.commands.world import Notes, World
 from batchspec.core.awaited import Awaited
 from batchspec.core.errors import ProviderRefusedError
@@ -117,10 +118,11 @@ def _download(job: BatchJob, world: World, provider: ResultFiles, cleanup: ExitS
         path = world.downloads / f"{job.id}.outputs.jsonl"
         cleanup.callback(path.unlink, missing_ok=True)
         try:
-            make_private(path)
-            path.write_bytes(b"".join(line + b"\n" for line in provider.outputs(job.id)))
+            lines = provider.outputs(job.id)
         except ProviderRefusedError as error:
             return _Reading(files=[], gone=_expired(error, "the list of answers", job, world))
+        with private_file(path) as stream:
+            stream.writelines(line + b"\n" for line in lines)
         return _Reading(files=[path])
     gone = None
     for kind, file_id in (("output", job.output_file), ("error", job.error_file)):
@@ -137,11 +139,6 @@ def _download(job: BatchJob, world: World, provider: ResultFiles, cleanup: ExitS
     if not files and gone is None and (job.succeeded_requests or job.status is BatchJobStatus.SUCCESS):
         gone = _left(job, "it has ended and names no file of its answers", world)
     return _Reading(files=files, gone=gone)
-
-
-def make_private(path: Path) -> None:
-    """Make an empty file for its owner alone, before anything is written to it."""
-    path.touch(mode=0o600)
 
 
 def _expired(error: ProviderRefusedError, what: str, job: BatchJob, world: World) -> str:
