@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("any machine", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
-settings.load_profile("any machine")
+settings.register_profile("usual", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.load_profile("usual")
+settings.register_profile("many", settings(max_examples=3000, derandomize=False))
 
 Golden = Callable[[Path, str], None]
 
