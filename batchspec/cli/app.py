@@ -71,7 +71,7 @@ def _system_error(error: OSError) -> BatchspecError:
     if error.errno in {errno.EEXIST, errno.ENOTDIR}:
         return BatchspecError(
             f"{where}{error.strerror or error}",
-            why="a folder is wanted there, and a file has its name",
+            why="a folder is wanted on this path, and a file has its name",
             hint="move the file away; running again is safe",
         )
     return BatchspecError(

@@ -50,6 +50,7 @@ PASSING = Outcome(OutcomeKind.FAILED_PASSING, 500, None, "later", None)
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    # So that a table of ten rows has several of them; the true ones have thousands.
     monkeypatch.setattr(shares, "CHUNK", 4)
 
 
@@ -180,6 +181,7 @@ def test_an_edit_after_it_came_true_leaves_the_other_chunks_known(desk: Desk, mo
     desk.settle(answer=None, foresee=True)
     with desk.ledger() as ledger:
         answer_all(ledger, FITS)
+    # The ledger itself answers; what it is asked is not to be seen from outside.
     monkeypatch.setattr(SqliteLedger, "recorded", counting)
     desk.write("rows.csv", table([*WORDS[:9], "edited"]))
     seen = desk.plan()

@@ -33,6 +33,7 @@ def table(words: Sequence[str]) -> str:
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    # So that a table of ten rows has several of them; the true ones have thousands.
     monkeypatch.setattr(shares, "CHUNK", 4)
 
 
@@ -47,6 +48,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[RequestDigest]:
             asked.extend(digests)
         return recorded(ledger, digests)
 
+    # The ledger itself answers; what it is asked is not to be seen from outside.
     monkeypatch.setattr(SqliteLedger, "recorded", counting)
     return asked
 

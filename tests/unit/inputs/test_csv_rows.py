@@ -179,6 +179,7 @@ def test_a_character_cut_off_at_the_end_is_an_error(tmp_path: Path) -> None:
 def test_an_encoding_error_has_its_place_wherever_the_blocks_are_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
+    # Blocks so small that they are cut within a character.
     monkeypatch.setattr(text_lines, "BLOCK_BYTES", size)
     reading = read_bytes(tmp_path, "t.csv", b"id,t\r\n1,\xe2\x82\xac\r\n2,\xe2\x82x\n")
     assert reading.faults == [("encoding", 3)]

@@ -51,6 +51,7 @@ def test_a_log_gets_a_plain_line_with_the_same_words(monkeypatch: pytest.MonkeyP
     shown.advance(250)
     assert stream.getvalue() == ""
     now = time.monotonic()
+    # No test may wait for a minute.
     monkeypatch.setattr(time, "monotonic", lambda: now + 50)
     shown.note("2 jobs in flight")
     assert re.fullmatch(
@@ -64,6 +65,7 @@ def test_a_live_line_is_no_longer_than_its_terminal(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TERM", "xterm")
     # A stream of text in memory stands for the terminal: what matters is what is written to it.
     monkeypatch.setenv("FORCE_COLOR", "1")
+    # It is silent at first, so that a short run shows nothing.
     monkeypatch.setattr(live, "_PATIENCE", 0.0)
     stream = io.StringIO()
     shown = LiveProgress(stream, colour=False)
@@ -89,6 +91,7 @@ def test_a_new_phase_takes_the_line_of_the_one_before(monkeypatch: pytest.Monkey
     monkeypatch.setenv("TERM", "xterm")
     # A stream of text in memory stands for the terminal: what matters is what is written to it.
     monkeypatch.setenv("FORCE_COLOR", "1")
+    # It is silent at first, so that a short run shows nothing.
     monkeypatch.setattr(live, "_PATIENCE", 0.0)
     stream = io.StringIO()
     shown = LiveProgress(stream, colour=False)
